@@ -1,0 +1,87 @@
+# Two commands do everything: `make sandbox` to see the bot, `make test` to trust it. `make help` lists the rest.
+#
+# Each target first brings .venv to the state of its lock (scripts/set-up; a few milliseconds when it is there already).
+# One environment, two locks: the sandbox needs only requirements.lock, a third of the download, so whoever wants a look
+# does not wait for a browser driver and a Postgres; requirements-dev.lock adds to it and never changes a version of it.
+#
+# ARGS="..." is passed on: make test ARGS="tests/unit -x", make sandbox ARGS="--help".
+
+SHELL := /bin/sh
+BIN := .venv/bin
+# With `python -m`, no script's first line names the interpreter, so a path with spaces in it does no harm.
+PY := $(BIN)/python -m
+CODE = $(wildcard bot tests migrations bench)
+COVERAGE_ARGS := --cov --cov-report=term
+
+.DEFAULT_GOAL := help
+.PHONY: help sandbox serve test check format format-check lint types contracts bench build lock clean environment runtime
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# ------------------------------------------------------------------------------------------------------------- to use it
+
+sandbox: runtime ## Try the bot in a browser, without Slack or Datadog (PORT=... for another port)
+	@exec $(BIN)/workflow-bot sandbox $(if $(PORT),--port $(PORT)) $(ARGS)
+
+serve: runtime ## Run the bot with the settings in the environment
+	@exec $(BIN)/workflow-bot serve $(ARGS)
+
+# ------------------------------------------------------------------------------------------------------------- to test it
+
+test: environment ## Run all tests, on SQLite and on a real Postgres
+	$(PY) pytest $(if $(COVERAGE),$(COVERAGE_ARGS)) $(ARGS)
+
+# One step after the other, each with its time; the last one is `make test`, with coverage on.
+check: environment ## Everything CI runs: format, lint, types, import contracts, tests with coverage
+	@for step in format-check lint types contracts test; do \
+		echo "--- make $$step"; began=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step COVERAGE=1 || exit 1; \
+		echo "--- make $$step: $$(( $$(date +%s) - began )) s"; \
+	done
+
+format: environment ## Format the code and repair what can be repaired safely
+	$(PY) ruff check --fix-only --quiet .
+	$(PY) ruff format .
+
+format-check: environment
+	$(PY) ruff format --check .
+
+lint: environment ## Check the rules for code (ruff)
+	$(PY) ruff check .
+
+types: environment ## Check the types (mypy, strict)
+	$(PY) mypy $(CODE)
+
+contracts: environment ## Check which room may import which (import-linter)
+	$(BIN)/lint-imports --no-cache
+
+bench: environment ## Measure speed, each figure as a ratio with both sides in one run
+	$(PY) bench $(ARGS)
+
+# ------------------------------------------------------------------------------------------------------- to work with it
+
+build: environment ## Build the wheel into dist/
+	$(PY) uv build --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+
+# The header of a lock would name this machine's paths, so there is none. Locks hold hashes and no address.
+# `make lock ARGS=--upgrade` takes the newest versions that pyproject.toml allows.
+COMPILE = $(PY) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(ARGS)
+
+lock: environment ## Write the lock files anew from pyproject.toml
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group setup --constraint requirements-dev.lock --output-file requirements-setup.lock
+
+clean: ## Remove the environment, caches and built files (not data/)
+	rm -rf .venv .venv.unfinished dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ------------------------------------------------------------------------------------------------------- the environment
+
+runtime:
+	@scripts/set-up requirements.lock
+
+environment: ## Set up .venv with everything for development
+	@scripts/set-up requirements-dev.lock

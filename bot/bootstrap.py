@@ -1,0 +1,216 @@
+"""The composition root: the only file that knows every concrete class. What it opens it closes, in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.datadog.client import Datadog
+from bot.datadog.connections import open_http
+from bot.datadog.credentials import Credentials
+from bot.datadog.sites import Site, find_site, run_url
+from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.domain.runs import Run
+from bot.settings import Settings
+from bot.slack.announcer import Announcer
+from bot.slack.app import Listener, Switchboard, Table, build_app
+from bot.slack.directory import SlackDirectory
+from bot.slack.ids import Action, View
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.command import command
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.options import input_options, workflow_options
+from bot.slack.listeners.picker import workflow_picked
+from bot.slack.listeners.submit import form_submitted
+from bot.slack.voice import Voice
+from bot.storage.engine import open_engines
+from bot.storage.sealing import FernetSealer
+from bot.storage.store import SqlStore
+from bot.use_cases.launch_run import CALL_LIMIT
+from bot.use_cases.tend_runs import RunWorker
+from bot.web import build_web
+
+DEFAULT_ACCOUNT = "default"
+DRAIN = 30.0  # seconds that a stopping bot gives to calls in flight
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The database, ready to read and write."""
+    writer, reader = open_engines(settings.database_url.get_secret_value())
+    key = settings.audit_key.get_secret_value().encode() or None
+    store = SqlStore(writer, reader, key)
+    store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def open_datadog(settings: Settings, site: Site | None = None) -> AsyncIterator[Mapping[str, Datadog]]:
+    """A client for each Datadog account, over one pool of connections. Raises InvalidSettings for a site it can't use.
+
+    `site` is given by the sandbox, whose links lead to its own Datadog.
+    """
+    site = site or find_site(settings.dd_site)
+    if site.warning:
+        log.warning("%s", site.warning)
+    async with open_http() as http:
+        base_url = settings.dd_api_url or site.api_url
+        yield {DEFAULT_ACCOUNT: Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)}
+
+
+def build_sealer(settings: Settings) -> FernetSealer:
+    """ENCRYPTION_KEY (several, newest first, for rotation), else a key derived from a secret that every replica has."""
+    keys = [key for key in settings.encryption_key.get_secret_value().replace(",", " ").split() if key]
+    fallback = settings.slack_signing_secret.get_secret_value() or settings.slack_bot_token.get_secret_value()
+    return FernetSealer(keys or [fallback])
+
+
+def build_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """Slack's Web API over one shared session. Nothing is repeated by itself: the outbox does that, and knows what it sent."""
+    return AsyncWebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        session=session,
+        timeout=15,
+        retry_handlers=[],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Everything that runs in one process."""
+
+    store: SqlStore
+    app: AsyncApp
+    directory: SlackDirectory
+    switchboard: Switchboard
+    worker: RunWorker
+    announcer: Announcer
+    web: web.Application
+    client: AsyncWebClient
+
+
+@contextlib.asynccontextmanager
+async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterator[Bot]:
+    """The whole bot, connected to nothing yet but its database."""
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        datadog = await stack.enter_async_context(open_datadog(settings, site))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        client = build_client(settings, session)
+        directory = SlackDirectory(client)
+        sealer = build_sealer(settings)
+        link = partial(_link, datadog)
+        announcer = Announcer(store, client, link, settings.audit_channel)
+        worker = RunWorker(store, datadog, sealer, announcer.wake)
+        context = Context(
+            store=store,
+            sealer=sealer,
+            directory=directory,
+            voice=Voice(client, session),
+            client=client,
+            start=worker.start,
+            link=link,
+            admitted=settings.admitted,
+            admins=settings.admins,
+            command=settings.slack_command,
+        )
+        switchboard = Switchboard(build_table(context), context.voice)
+        # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
+        secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
+        app = build_app(client, secret, directory, switchboard)
+        application = build_web(app, partial(_missing, store, directory), takes_events=not settings.socket_mode)
+        yield Bot(store, app, directory, switchboard, worker, announcer, application, client)
+
+
+def build_table(context: Context) -> Table:
+    """What answers to what. One look into this table is all the routing there is."""
+
+    def on(listener: Callable[[Context, Incoming], Awaitable[None]]) -> Listener:
+        return partial(listener, context)
+
+    return {
+        ("command", ""): on(command),
+        ("block_actions", Action.PICK_WORKFLOW): on(workflow_picked),
+        ("block_actions", Action.INPUT): on(_nothing),
+        ("block_actions", Action.OPEN_IN_DATADOG): on(_nothing),
+        ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
+        ("block_suggestion", Action.INPUT): on(input_options),
+        ("view_submission", View.FORM): on(form_submitted),
+    }
+
+
+@contextlib.asynccontextmanager
+async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
+    """Serve until left; then stop taking work, drain what is in flight, and tell Slack the last of it. Yields the port."""
+    stopping = asyncio.Event()
+    loops = [
+        asyncio.create_task(bot.worker.tend(stopping), name="run worker"),
+        asyncio.create_task(bot.announcer.announce(stopping), name="announcer"),
+    ]
+    runner = web.AppRunner(bot.web, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port)
+    await site.start()
+    socket: AsyncSocketModeHandler | None = None
+    try:
+        if settings.socket_mode:
+            token = settings.slack_app_token.get_secret_value()
+            socket = AsyncSocketModeHandler(bot.app, token, web_client=bot.client)
+            await socket.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+        yield int(runner.addresses[0][1])
+    finally:
+        await site.stop()
+        if socket is not None:
+            await socket.close_async()  # type: ignore[no-untyped-call]  # as above
+        await bot.switchboard.drain(DRAIN)
+        stopping.set()
+        await bot.worker.drain(DRAIN)
+        bot.announcer.wake()
+        await asyncio.gather(*loops)
+        await runner.cleanup()
+
+
+async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:
+    try:
+        await store.read(lambda tx: tx.policy_version())
+    except NotRecorded:
+        return "the database can't be read"
+    try:
+        await directory.installation()
+    except SlackUnavailable:
+        return "Slack does not answer"
+    return None
+
+
+async def _nothing(_: Context, incoming: Incoming) -> None:
+    """A press that needs no answer: a link, or a choice that is read when the form is submitted."""
+    incoming.reply.ack()
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
+        api_key=settings.dd_api_key.get_secret_value(),
+        app_key=settings.dd_app_key.get_secret_value(),
+        access_token=settings.dd_access_token.get_secret_value(),
+    )
+
+
+def _link(datadog: Mapping[str, Datadog], run: Run) -> str | None:
+    client = datadog.get(run.account)
+    return run_url(client.site, run.datadog_id, run.instance_id) if client and run.instance_id else None

@@ -1,0 +1,67 @@
+"""`manifest`: the Slack app's manifest, for this deployment."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+from ruamel.yaml import YAML
+
+from bot.cli.output import load_settings, print_json, sentences
+from bot.domain.errors import InvalidSettings
+
+
+@click.command()
+@click.option("--url", help="Where Slack reaches the bot, as in https://bot.example.com.")
+@click.option("--socket-mode", is_flag=True, help="For Socket Mode: no address is needed.")
+@click.option("--command", "slash_command", help="The slash command. Default: SLACK_COMMAND.")
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
+@sentences
+def manifest(url: str | None, socket_mode: bool, slash_command: str | None, form: str) -> None:
+    """Print the manifest to paste at api.slack.com/apps, Create New App, From a manifest."""
+    settings = load_settings()
+    if not socket_mode and not url:
+        raise click.UsageError("Give --url https://…, or --socket-mode.")
+    command = slash_command or settings.slack_command
+    built = build_manifest(command, None if socket_mode else url)
+    if form == "json":
+        print_json(built)
+        return
+    yaml = YAML()
+    yaml.dump(built, sys.stdout)
+
+
+def build_manifest(command: str, url: str | None) -> dict[str, Any]:
+    """The manifest with its command and address; without an address it is one for Socket Mode. Raises InvalidSettings."""
+    if not command.startswith("/") or " " in command or not 2 <= len(command) <= 32:
+        raise InvalidSettings(f"“{command}” can't be a slash command. It is / and 1 to 31 letters without spaces.")
+    if url is not None and not url.startswith("https://"):
+        raise InvalidSettings("Slack only calls addresses that begin with https://.")
+    built = YAML(typ="safe").load(StringIO(template().read_text("utf-8")))
+    slash, interactivity, settings = (
+        built["features"]["slash_commands"][0],
+        built["settings"]["interactivity"],
+        built["settings"],
+    )
+    slash["command"] = command
+    built["display_information"]["long_description"] = built["display_information"]["long_description"].replace(
+        "/workflow", command
+    )
+    if url is None:
+        settings["socket_mode_enabled"] = True
+        for place, key in ((slash, "url"), (interactivity, "request_url"), (interactivity, "message_menu_options_url")):
+            del place[key]
+    else:
+        address = url.rstrip("/").removesuffix("/slack/events") + "/slack/events"
+        slash["url"] = interactivity["request_url"] = interactivity["message_menu_options_url"] = address
+    return built  # type: ignore[no-any-return]  # YAML is untyped
+
+
+def template() -> Path:
+    """Where manifest.yml is: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "manifest.yml"
+    return installed if installed.is_file() else package.parent / "manifest.yml"

@@ -1,0 +1,73 @@
+"""How every command speaks: data to standard output, as text or JSON Lines; words to standard error; errors as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bot.domain.errors import WorkflowBotError
+from bot.observability import configure_logging
+from bot.settings import Settings, read_settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+words = Console(stderr=True, highlight=False, soft_wrap=True)
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="json prints one object a line."
+)
+
+
+def sentences(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn an expected failure into its sentence and exit code 1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except WorkflowBotError as error:
+            words.print(str(error), style="red", markup=False)
+            raise SystemExit(1) from None
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; closing it must not say so a second time.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise SystemExit(0) from None
+
+    return run
+
+
+def load_settings() -> Settings:
+    """The settings of this environment, with logging set up by them. Raises InvalidSettings."""
+    settings = read_settings(os.environ)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets())
+    return settings
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work to its end."""
+    return asyncio.run(work)
+
+
+def print_json(row: Mapping[str, Any]) -> None:
+    """One line of JSON."""
+    click.echo(json.dumps(row, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, empty: str) -> None:
+    """Rows as a table; where there are none, a sentence."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+    if table.row_count:
+        Console(highlight=False).print(table)
+    else:
+        words.print(empty)

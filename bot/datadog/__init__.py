@@ -1,0 +1,1 @@
+"""Everything that speaks Datadog, and nothing that knows Slack or the database."""

@@ -1,0 +1,76 @@
+"""What is worth recording: a closed list of acts, what a record holds, and how one record is chained to the next.
+
+A record says who did what, when, with which inputs, who or what let them, and how it ended. A retired act keeps its place
+in the list: old records name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+VERSION = 1
+GENESIS = "0" * 64
+
+
+class Act(StrEnum):
+    """The closed list of what the trail records."""
+
+    REQUESTED = "requested"
+    DENIED = "denied"
+    LAUNCHING = "launching"
+    LAUNCHED = "launched"
+    LAUNCH_REFUSED = "launch refused"
+    LAUNCH_POSTPONED = "launch postponed"
+    UNKNOWN = "unknown"
+    POLICY_APPLIED = "policy applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an act adds to the trail, before the trail gives it a sequence number, a time and a hash."""
+
+    act: Act
+    team_id: str
+    user_id: str
+    user_name: str = ""
+    run_id: str | None = None
+    workflow: str | None = None
+    request_id: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored record. `body` is the canonical JSON (RFC 8785) that `hash` covers; it holds `prev`, `seq` and `at`."""
+
+    seq: int
+    body: bytes
+    hash: str
+
+
+def body_of(entry: Entry, seq: int, at: str, prev: str) -> dict[str, Any]:
+    """The record as JSON, to be made canonical by the caller. `at` is the database's time in ISO 8601, UTC."""
+    return {
+        "v": VERSION,
+        "seq": seq,
+        "at": at,
+        "prev": prev,
+        "act": entry.act.value,
+        "actor": {"team": entry.team_id, "user": entry.user_id, "name": entry.user_name},
+        "run": entry.run_id,
+        "workflow": entry.workflow,
+        "request": entry.request_id,
+        **entry.facts,
+    }
+
+
+def link(body: bytes, key: bytes | None) -> str:
+    """The hash of a record: SHA-256 over its canonical bytes (which name the hash before), keyed where a key is set."""
+    if key:
+        return hmac.new(key, body, hashlib.sha256).hexdigest()
+    return hashlib.sha256(body).hexdigest()

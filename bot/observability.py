@@ -1,0 +1,55 @@
+"""Logs: one line an event, as text or JSON, with no secret in it whatever a library puts there."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+
+from pythonjsonlogger.json import JsonFormatter
+
+# Anything shaped like a token or a one-time URL is hidden even where it isn't one of ours.
+SHAPES = re.compile(
+    r"xox[a-z]\.?-[\w.-]+|xapp-[\w-]+|xoxe[\w.-]+|https?://[^\s\"']*/(?:commands|actions|respond)/[^\s\"']+"
+)
+HIDDEN = "[hidden]"
+
+# Libraries whose INFO holds bodies, signatures or URLs.
+NOISY = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp.access", "alembic")
+
+
+class Redaction(logging.Filter):
+    """Takes known secrets, and whatever looks like one, out of every record before it is written."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return SHAPES.sub(HIDDEN, text)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.clean(record.getMessage()), None
+        if record.exc_info:
+            formatter = logging.Formatter()
+            record.exc_text = self.clean(formatter.formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def configure_logging(level: str, form: str, secrets: Iterable[str]) -> None:
+    """Send every log line to standard error, redacted."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Redaction(secrets))
+    if form == "json":
+        names = "%(asctime)s %(levelname)s %(name)s %(message)s"
+        handler.setFormatter(JsonFormatter(names, rename_fields={"asctime": "time", "levelname": "level"}))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -1,0 +1,112 @@
+"""What is in the sandbox: a small company, its channels, its Datadog workflows and its policy."""
+
+from __future__ import annotations
+
+from bot.sandbox.datadog import LocalDatadog
+from bot.sandbox.slack import LocalSlack
+
+ALICE, BOB, GUEST = "U01ALICE", "U02BOB", "U03GUEST"
+OPS, GENERAL, AUDIT = "C01OPS", "C02GENERAL", "C03AUDIT"
+
+POLICY = """\
+# The policy of the sandbox. A real one is kept in git and applied with: workflow-bot policy apply
+version: 1
+people:
+  sre: {{ users: [U01ALICE] }}
+  developers: {{ users: [U02BOB] }}
+workflows:
+  restart-service:
+    id: {restart}
+    title: Restart a service
+    description: Rolls the pods of a service, one after the other
+    tags: [ops]
+    inputs:
+      reason: {{ label: Why, description: Goes into the audit trail }}
+  scale-service:
+    id: {scale}
+    title: Scale a service
+    tags: [ops]
+  rotate-credentials:
+    id: {rotate}
+    title: Rotate credentials
+    inputs:
+      token: {{ label: Token of the vault, secret: true }}
+  collect-diagnostics:
+    id: {collect}
+    title: Collect diagnostics
+rules:
+  - {{ allow: [sre], run: ["*"], in: [C01OPS] }}
+  - {{ allow: [developers], run: [collect-diagnostics] }}
+  - {{ allow: [developers], run: [restart-service], in: [C01OPS], when: {{ env: [staging] }} }}
+tests:
+  - {{ who: U01ALICE, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: allow }}
+  - {{ who: U02BOB, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: deny }}
+"""
+
+
+def furnish_slack(slack: LocalSlack) -> None:
+    """Three people and three channels."""
+    slack.add_person(ALICE, "Alice Moreau", note="Site reliability: may run everything in #ops")
+    slack.add_person(BOB, "Bob Tanaka", note="Developer: may restart in staging, and collect diagnostics anywhere")
+    slack.add_person(GUEST, "Gil Navarro", is_restricted=True, note="A guest from an agency: may run nothing")
+    slack.add_channel(OPS, "ops", members=[ALICE, BOB, GUEST])
+    slack.add_channel(GENERAL, "general", members=[ALICE, BOB, GUEST])
+    slack.add_channel(AUDIT, "audit", members=[ALICE, BOB])
+
+
+def furnish_datadog(datadog: LocalDatadog) -> str:
+    """Four workflows, and the policy that lists them."""
+    restart = datadog.add_workflow(
+        name="Restart a service",
+        parameters=[
+            {
+                "name": "service",
+                "type": "STRING",
+                "label": "Service",
+                "allowedValues": ["web", "api", "worker", "checkout"],
+            },
+            {
+                "name": "env",
+                "type": "STRING",
+                "label": "Environment",
+                "allowedValues": ["staging", "production"],
+                "defaultValue": "staging",
+            },
+            {"name": "reason", "type": "STRING", "label": "Reason"},
+        ],
+        steps=["Check health", "Drain traffic", "Restart pods", "Wait until ready"],
+        step_seconds=1.5,
+        outputs={"restarted_pods": 6},
+    )
+    scale = datadog.add_workflow(
+        name="Scale a service",
+        parameters=[
+            {"name": "service", "type": "STRING", "label": "Service", "allowedValues": ["web", "api", "worker"]},
+            {"name": "replicas", "type": "NUMBER", "label": "Replicas", "defaultValue": 3},
+            {"name": "dry_run", "type": "BOOLEAN", "label": "Only pretend", "defaultValue": True},
+            {"name": "zones", "type": "ARRAY_STRING", "label": "Zones", "allowedValues": ["a", "b", "c"]},
+        ],
+        steps=["Read the deployment", "Scale"],
+        step_seconds=1.0,
+    )
+    rotate = datadog.add_workflow(
+        name="Rotate credentials",
+        parameters=[
+            {"name": "token", "type": "STRING"},
+            {"name": "options", "type": "OBJECT", "label": "Options", "defaultValue": {"notify": True}},
+        ],
+        steps=["Create", "Distribute", "Revoke the old ones"],
+        step_seconds=1.0,
+        outcome="STEP_ERROR",
+    )
+    collect = datadog.add_workflow(
+        name="Collect diagnostics",
+        parameters=[
+            {"name": "hosts", "type": "ARRAY_STRING", "label": "Hosts", "defaultValue": ["web-1"]},
+            {"name": "ticket", "type": "STRING", "label": "Ticket", "defaultValue": ""},
+        ],
+        steps=["Gather logs", "Upload"],
+        step_seconds=1.0,
+        outputs={"archive": "diagnostics.tar.gz"},
+    )
+    return POLICY.format(restart=restart, scale=scale, rotate=rotate, collect=collect)

@@ -1,0 +1,164 @@
+"""Every environment variable that the bot reads, typed. A wrong one stops the start with a sentence that says how to fix it.
+
+Any secret may come from a file instead: `NAME_FILE` holds the path. No value of a secret is ever in an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from bot.domain.errors import InvalidSettings
+from bot.domain.people import ADMISSIBLE, Kind
+
+SLACK_API = "https://slack.com/api/"
+
+
+def _words(value: Any) -> Any:
+    return tuple(word for word in value.replace(",", " ").split() if word) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+class Settings(BaseModel):
+    """The settings, by the names of their environment variables. `docs/settings.md` tells each one's meaning."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    slack_bot_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_BOT_TOKEN")
+    slack_signing_secret: SecretStr = Field(default=SecretStr(""), alias="SLACK_SIGNING_SECRET")
+    slack_app_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_APP_TOKEN")
+    slack_api_url: str = Field(default=SLACK_API, alias="SLACK_API_URL")
+    slack_command: str = Field(default="/workflow", alias="SLACK_COMMAND", pattern=r"^/[a-z0-9_-]{1,31}$")
+    dd_site: str = Field(default="datadoghq.com", alias="DD_SITE")
+    dd_api_key: SecretStr = Field(default=SecretStr(""), alias="DD_API_KEY")
+    dd_app_key: SecretStr = Field(default=SecretStr(""), alias="DD_APP_KEY")
+    dd_access_token: SecretStr = Field(default=SecretStr(""), alias="DD_ACCESS_TOKEN")
+    dd_api_url: str = Field(default="", alias="DD_API_URL")
+    database_url: SecretStr = Field(default=SecretStr("sqlite:///data/workflow-bot.db"), alias="DATABASE_URL")
+    audit_channel: str = Field(default="", alias="AUDIT_CHANNEL", pattern=r"^([CG][A-Z0-9]+)?$")
+    audit_key: SecretStr = Field(default=SecretStr(""), alias="AUDIT_KEY")
+    encryption_key: SecretStr = Field(default=SecretStr(""), alias="ENCRYPTION_KEY")
+    admins: Words = Field(default=(), alias="ADMINS")
+    allow_actors: Words = Field(default=(), alias="ALLOW_ACTORS")
+    policy_file: Path = Field(default=Path("workflows.yml"), alias="POLICY_FILE")
+    host: str = Field(default="127.0.0.1", alias="HOST")
+    port: int = Field(default=3000, ge=0, le=65535, alias="PORT")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", alias="LOG_LEVEL")
+    log_format: Literal["text", "json"] = Field(default="text", alias="LOG_FORMAT")
+
+    @property
+    def socket_mode(self) -> bool:
+        return bool(self.slack_app_token.get_secret_value())
+
+    @property
+    def admitted(self) -> frozenset[Kind]:
+        """Kinds of people besides full members who may act."""
+        return frozenset(Kind(word) for word in self.allow_actors)
+
+    def secrets(self) -> list[str]:
+        """The values that must never be seen anywhere; what guards logs looks for them."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [
+            value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()
+        ]
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings of an environment. Raises InvalidSettings naming each variable that is wrong, without its value."""
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for name, info in Settings.model_fields.items():
+        variable = info.alias or name
+        value = environment.get(variable, "").strip()
+        file = environment.get(f"{variable}_FILE", "").strip() if info.annotation is SecretStr else ""
+        if file and value:
+            problems.append(f"{variable} and {variable}_FILE are both set. Keep one of them.")
+        elif file:
+            value = _read_file(variable, file, problems)
+        if value:
+            values[variable] = value.upper() if variable == "LOG_LEVEL" else value
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_explain(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
+        raise InvalidSettings("\n".join(problems)) from None
+    problems += _check(settings)
+    if problems:
+        raise InvalidSettings("\n".join(problems))
+    return settings
+
+
+def require_slack(settings: Settings) -> None:
+    """What `serve` needs of Slack. Raises InvalidSettings."""
+    problems = []
+    token = settings.slack_bot_token.get_secret_value()
+    if not token.startswith(("xoxb-", "xoxe.")):
+        problems.append(
+            "SLACK_BOT_TOKEN is missing or isn't a bot token (xoxb-…). Copy it from the app's page: OAuth & Permissions."
+        )
+    if settings.socket_mode and not settings.slack_app_token.get_secret_value().startswith("xapp-"):
+        problems.append("SLACK_APP_TOKEN isn't an app-level token (xapp-…). Make one with the scope connections:write.")
+    if not settings.socket_mode and not settings.slack_signing_secret.get_secret_value():
+        problems.append(
+            "SLACK_SIGNING_SECRET is missing. Copy it from the app's page: Basic Information, App Credentials;"
+            " or set SLACK_APP_TOKEN to use Socket Mode."
+        )
+    if problems:
+        raise InvalidSettings("\n".join(problems))
+
+
+def require_datadog(settings: Settings) -> None:
+    """Keys for Datadog: a pair, or a bearer token. Raises InvalidSettings."""
+    pair = settings.dd_api_key.get_secret_value() and settings.dd_app_key.get_secret_value()
+    if not pair and not settings.dd_access_token.get_secret_value():
+        raise InvalidSettings(
+            "Datadog's keys are missing. Set DD_API_KEY and DD_APP_KEY (the application key registered for Actions API"
+            " access), or DD_ACCESS_TOKEN."
+        )
+
+
+def _read_file(variable: str, path: str, problems: list[str]) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it isn't text"
+        problems.append(f"{variable}_FILE: {path} can't be read: {reason}.")
+        return ""
+
+
+def _explain(place: tuple[int | str, ...], message: str) -> str:
+    return f"{'.'.join(str(part) for part in place)}: {message[0].lower()}{message[1:]}."
+
+
+def _check(settings: Settings) -> list[str]:
+    problems = []
+    for word in settings.allow_actors:
+        if word not in ADMISSIBLE:
+            near = difflib.get_close_matches(word, ADMISSIBLE, n=1)
+            hint = f" Did you mean “{near[0]}”?" if near else f" Known: {', '.join(sorted(ADMISSIBLE))}."
+            problems.append(f"ALLOW_ACTORS: “{word}” is not a kind of person that can be let in.{hint}")
+    if settings.dd_api_url and not _is_loopback(settings.dd_api_url):
+        problems.append(
+            "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
+        )
+    if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
+        problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
+    if not settings.slack_api_url.endswith("/"):
+        problems.append("SLACK_API_URL has to end with a slash, as in https://slack.com/api/.")
+    return problems
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

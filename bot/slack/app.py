@@ -1,0 +1,159 @@
+"""The switchboard: one table from what Slack sends to the function that answers it.
+
+It is Bolt's last middleware, not a listener for each thing: Bolt looks through its listeners one by one, 9 µs each, and
+its runner polls every 10 ms for the ack. Here a request is one look into a table, and its answer one event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import SlackUnavailable, WorkflowBotError
+from bot.slack.blocks.modals import notice, recording
+from bot.slack.blocks.text import escape
+from bot.slack.directory import SlackDirectory
+from bot.slack.error_text import unexpected
+from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
+from bot.slack.voice import Voice
+
+Listener = Callable[[Incoming], Awaitable[None]]
+Table = Mapping[tuple[str, str], Listener]
+
+log = logging.getLogger(__name__)
+
+
+class Switchboard(AsyncMiddleware):
+    """Finds the listener, gives it its time, and answers for it when that is over. Keeps its work so that it can be drained."""
+
+    def __init__(self, table: Table, voice: Voice) -> None:
+        self._table = table
+        self._voice = voice
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[Any]],  # noqa: A002  # Bolt's name
+    ) -> BoltResponse:
+        """Bolt's door to a middleware. Never calls `next`: nothing comes after."""
+        key = address(req.body)
+        listener = self._table.get(key)
+        if listener is None:
+            return _answer_for_nobody(key)
+        incoming = read_incoming(req.body, Reply())
+        task = asyncio.create_task(self._run(listener, incoming))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT)
+        except TimeoutError:
+            incoming.reply.ack(_late_answer(key[0]))
+            return incoming.reply.answered.result()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the work that has been acknowledged already; what isn't done by then is cancelled."""
+        tasks = set(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+
+    async def _run(self, listener: Listener, incoming: Incoming) -> None:
+        try:
+            await listener(incoming)
+        except WorkflowBotError as error:
+            await self._tell(incoming, f":warning: {escape(str(error))}")
+        except Exception:  # a surprise: the person hears of it, and the log holds it whole
+            log.exception("unexpected error in request %s", incoming.request_id)
+            await self._tell(incoming, unexpected(incoming.request_id))
+        finally:
+            incoming.reply.ack()
+
+    async def _tell(self, incoming: Incoming, words: str) -> None:
+        try:
+            await self._voice.tell(incoming, "Nothing was done", words)
+        except Exception:  # nothing is left to tell it with but the log
+            log.exception("could not tell a person about the failure of request %s", incoming.request_id)
+
+
+def address(body: Mapping[str, Any]) -> tuple[str, str]:
+    """The kind of a payload and the id in it: what the table is looked up by."""
+    if "command" in body:
+        return "command", ""
+    kind = str(body.get("type", ""))
+    match kind:
+        case "block_actions":
+            actions = body.get("actions") or [{}]
+            return kind, str(actions[0].get("action_id", ""))
+        case "block_suggestion":
+            return kind, str(body.get("action_id", ""))
+        case "view_submission" | "view_closed":
+            return kind, str((body.get("view") or {}).get("callback_id", ""))
+        case "event_callback":
+            return kind, str((body.get("event") or {}).get("type", ""))
+        case _:
+            return kind, str(body.get("callback_id", ""))
+
+
+def build_app(
+    client: AsyncWebClient, signing_secret: str, directory: SlackDirectory, switchboard: Switchboard
+) -> AsyncApp:
+    """Bolt with everything it reads from the environment given explicitly, and our own authorize: no call per request."""
+
+    async def authorize(**_: Any) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
+        try:
+            me = await directory.installation()
+        except SlackUnavailable:
+            log.error("a request could not be authorized: Slack does not answer auth.test")
+            return None
+        return AuthorizeResult(
+            enterprise_id=me.enterprise_id,
+            team_id=me.team_id,
+            bot_user_id=me.bot_user_id,
+            bot_id=me.bot_id,
+            bot_token=client.token,
+        )
+
+    app = AsyncApp(
+        name="workflow-bot",
+        # Without the token: Bolt would warn that it ignores one, as `authorize` tells it.
+        client=AsyncWebClient(base_url=client.base_url, session=client.session),
+        signing_secret=signing_secret,
+        authorize=authorize,  # type: ignore[arg-type]  # see above
+        user_facing_authorize_error_message="The bot can't reach Slack at the moment. Try again in a moment.",
+    )
+    app.use(switchboard)
+    return app
+
+
+def _late_answer(kind: str) -> str | dict[str, Any]:
+    match kind:
+        case "view_submission":
+            return {"response_action": "update", "view": recording()}
+        case "block_suggestion":
+            return {"options": []}
+        case _:
+            return ""
+
+
+def _answer_for_nobody(key: tuple[str, str]) -> BoltResponse:
+    kind, name = key
+    log.warning("nothing answers to %s %s", kind or "a request without a type", name[:80])
+    if kind == "block_suggestion":
+        return BoltResponse(status=200, body={"options": []})
+    if kind == "view_submission":
+        view = notice("Out of date", "This window is from another version of the bot. Close it and start again.")
+        return BoltResponse(status=200, body={"response_action": "update", "view": view})
+    return BoltResponse(status=200 if kind else 400, body="")

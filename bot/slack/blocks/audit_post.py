@@ -1,0 +1,46 @@
+"""Audit records for the audit channel: a line each, with sequence number and hash, so that the channel is a witness."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bot.domain.audit import Record
+from bot.domain.inputs import as_text
+from bot.slack.blocks.text import SECTION, code, cut, escape
+
+# One message takes this many records at most; each is one section.
+TOGETHER = 10
+SHOWN_HASH = 16
+
+
+def audit_post(records: Sequence[Record]) -> tuple[str, list[dict[str, Any]]]:
+    """The text for notifications and the blocks of one message."""
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": cut(audit_line(record), SECTION)}} for record in records
+    ]
+    first, last = records[0].seq, records[-1].seq
+    return f"Audit record {first}" if first == last else f"Audit records {first} to {last}", blocks
+
+
+def audit_line(record: Record) -> str:
+    """One record in words. mrkdwn."""
+    body = json.loads(record.body)
+    actor = body["actor"]
+    # A name and an id, not a mention: the trail must not ping people.
+    who = f"{escape(actor['name'])} {code(actor['user'])}" if actor["user"] else escape(actor["name"])
+    parts = [f"*#{record.seq} {escape(body['act'])}*", who.strip()]
+    if body["workflow"]:
+        parts.append(code(body["workflow"]))
+    if body["run"]:
+        parts.append(f"run {code(body['run'])}")
+    parts += [f"{label} {code(cut(str(body[key]), 200))}" for key, label in _SHOWN.items() if body.get(key)]
+    inputs = [f"{name}={as_text(value)}" for name, value in (body.get("inputs") or {}).items()]
+    inputs += [f"{name}=(secret)" for name in body.get("secret_inputs") or {}]
+    if inputs:
+        parts.append(code(cut(" ".join(inputs), 1000)))
+    return f"{' · '.join(parts)}\n{code(record.hash[:SHOWN_HASH])} {escape(body['at'])}"
+
+
+_SHOWN = {"reason": "because", "instance": "instance", "error": "error", "policy": "policy version"}

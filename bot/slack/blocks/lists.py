@@ -1,0 +1,86 @@
+"""Answers that only the asker sees: help, the list of workflows, one run, one's own runs. mrkdwn, cut to what Slack holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.catalogue import CatalogueEntry
+from bot.domain.runs import Run, State
+from bot.slack.blocks.text import channel, code, cut, escape, moment, person
+
+SHOWN = 30  # entries of a list in one message
+
+MARKS = {
+    State.READY: ":hourglass_flowing_sand:",
+    State.LAUNCHING: ":hourglass_flowing_sand:",
+    State.RUNNING: ":arrow_forward:",
+    State.NOT_STARTED: ":no_entry:",
+    State.UNKNOWN: ":grey_question:",
+}
+
+
+def help_text(command: str) -> str:
+    """How to use the bot."""
+    return "\n".join(
+        [
+            "*Run Datadog workflows from Slack*",
+            f"{code(command)} — choose a workflow, fill in its form, run it",
+            f"{code(f'{command} run NAME key=value …')} — run it at once, or open its form where something is missing",
+            f"{code(f'{command} list')} — the workflows that you may run in this channel",
+            f"{code(f'{command} status ID')} — one run; without an ID your latest",
+            f"{code(f'{command} history')} — your runs",
+            f"{code(f'{command} help')} — this",
+            "Values with spaces take quotes: " + code('reason="disk is full"') + ". Lists take commas or JSON.",
+        ]
+    )
+
+
+def offers_text(entries: Sequence[CatalogueEntry], command: str) -> str:
+    """The workflows that the asker may run here."""
+    lines = ["*Workflows that you may run in this channel*"]
+    for entry in entries[:SHOWN]:
+        description = f" — {escape(cut(entry.description, 80))}" if entry.description else ""
+        lines.append(f"• {code(entry.name)}  {escape(cut(entry.title, 75))}{description}")
+    if len(entries) > SHOWN:
+        lines.append(f"… and {len(entries) - SHOWN} more. Type {code(command)} to search them all.")
+    return "\n".join(lines)
+
+
+def run_text(run: Run, link: str | None) -> str:
+    """One run, in words."""
+    lines = [
+        f"{MARKS[run.state]} *{escape(cut(run.title, 150))}* · {state_words(run)}",
+        f"Run {code(run.id)}, asked for by {person(run.user_id)} in {channel(run.channel_id)}, {moment(run.created_at)}",
+    ]
+    if run.instance_id:
+        lines.append(f"Instance {code(run.instance_id)}" + (f" · <{link}|Open in Datadog>" if link else ""))
+    if run.error and run.state is not State.RUNNING:
+        lines.append(f"> {escape(cut(run.error, 500))}")
+    return "\n".join(lines)
+
+
+def history_text(runs: Sequence[Run]) -> str:
+    """The asker's latest runs, newest first."""
+    if not runs:
+        return "You have run nothing yet."
+    lines = ["*Your latest runs*"]
+    lines += [
+        f"{MARKS[run.state]} {code(run.id)} {escape(cut(run.title, 75))} · {state_words(run)} · {moment(run.created_at)}"
+        for run in runs
+    ]
+    return "\n".join(lines)
+
+
+def state_words(run: Run) -> str:
+    """Where a run is, as a person would say it."""
+    match run.state:
+        case State.READY:
+            return "waiting to be started" if run.attempts == 0 else "will be tried again"
+        case State.LAUNCHING:
+            return "starting"
+        case State.RUNNING:
+            return "started"
+        case State.NOT_STARTED:
+            return "not started"
+        case State.UNKNOWN:
+            return "outcome unknown"

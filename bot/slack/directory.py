@@ -1,0 +1,125 @@
+"""Who is who: the installation itself, and what each person is to it. Asked of Slack, remembered for a stated time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import InvalidSettings, SlackUnavailable
+from bot.domain.people import Actor, Kind
+from bot.domain.policy import EVERYONE
+
+AGE_LIMIT = 300.0  # seconds that what Slack says of a person is taken for true; users.info allows 100 calls a minute
+CALL_LIMIT = 1.2  # seconds; asked before an ack
+REMEMBERED = 20_000  # people
+
+UNREACHABLE = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The workspace or organisation that the bot's token belongs to."""
+
+    team_id: str
+    enterprise_id: str | None
+    bot_user_id: str
+    bot_id: str | None
+    team_name: str = ""
+    url: str = ""
+
+
+class SlackDirectory:
+    """Answers from memory where that is fresh. Where Slack can't be asked and nothing is fresh, nobody is let in."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._installation: Installation | None = None
+        self._people: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._lock = asyncio.Lock()
+
+    async def installation(self) -> Installation:
+        """Who we are; asked once. Raises SlackUnavailable, or InvalidSettings where Slack refuses the token."""
+        if self._installation is None:
+            async with self._lock:
+                if self._installation is None:
+                    self._installation = await self._ask_who_we_are()
+        return self._installation
+
+    async def actor(self, team_id: str, user_id: str) -> Actor:
+        """The person, by what Slack says of them. `team_id` is what the request says. Raises SlackUnavailable."""
+        me = await self.installation()
+        profile = await self._profile(user_id)
+        home = me.enterprise_id or me.team_id
+        name = str(profile.get("real_name") or profile.get("name") or user_id)
+        return Actor(home, user_id, name, _kind(profile, team_id, me))
+
+    async def subjects(self, actor: Actor) -> frozenset[str]:
+        """Everything that a rule can know the person by."""
+        return frozenset({actor.user_id, EVERYONE})
+
+    async def _profile(self, user_id: str) -> dict[str, Any]:
+        known = self._people.get(user_id)
+        if known is not None and time.monotonic() - known[0] < AGE_LIMIT:
+            return known[1]
+        try:
+            response = await asyncio.wait_for(self._client.users_info(user=user_id), CALL_LIMIT)
+        except SlackApiError as error:
+            if error.response.get("error") in ("user_not_found", "user_not_visible"):
+                return {"id": user_id, "is_stranger": True}
+            log.error("users.info failed: %s", error.response.get("error"))
+            raise SlackUnavailable from error
+        except UNREACHABLE as error:
+            log.error("users.info failed: %s", type(error).__name__)
+            raise SlackUnavailable from error
+        profile: dict[str, Any] = response.get("user") or {}
+        if len(self._people) >= REMEMBERED:
+            self._people.clear()
+        self._people[user_id] = (time.monotonic(), profile)
+        return profile
+
+    async def _ask_who_we_are(self) -> Installation:
+        try:
+            answer = await asyncio.wait_for(self._client.auth_test(), CALL_LIMIT)
+        except SlackApiError as error:
+            reason = error.response.get("error")
+            if reason in ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"):
+                raise InvalidSettings(
+                    f"Slack refuses SLACK_BOT_TOKEN ({reason}). Copy the token from the app's page: OAuth & Permissions."
+                ) from None
+            raise SlackUnavailable from error
+        except UNREACHABLE as error:
+            raise SlackUnavailable from error
+        return Installation(
+            team_id=str(answer.get("team_id") or ""),
+            enterprise_id=answer.get("enterprise_id"),
+            bot_user_id=str(answer.get("user_id") or ""),
+            bot_id=answer.get("bot_id"),
+            team_name=str(answer.get("team") or ""),
+            url=str(answer.get("url") or ""),
+        )
+
+
+def _kind(profile: dict[str, Any], team_id: str, me: Installation) -> Kind:
+    """What the person is to us (Slack docs: reference/objects/user-object). What isn't known is not let in."""
+    if profile.get("deleted"):
+        return Kind.DEACTIVATED
+    if profile.get("is_bot") or profile.get("id") == "USLACKBOT":
+        return Kind.BOT
+    ours = {me.team_id, me.enterprise_id} - {None, ""}
+    enterprise = (profile.get("enterprise_user") or {}).get("enterprise_id")
+    claimed = {team_id, str(profile.get("team_id") or "")} - {""}
+    at_home = bool(claimed) and (claimed <= ours or (enterprise is not None and enterprise == me.enterprise_id))
+    if profile.get("is_stranger") or not at_home:
+        return Kind.EXTERNAL
+    if profile.get("is_restricted") or profile.get("is_ultra_restricted"):
+        return Kind.GUEST
+    return Kind.MEMBER

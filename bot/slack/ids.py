@@ -1,0 +1,50 @@
+"""Every id that Slack sends back to us. The manifest and the switchboard are checked against these."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+COMMAND = "/workflow"  # the default; SLACK_COMMAND may name another
+
+
+class Shortcut(StrEnum):
+    """Callback ids of shortcuts in the manifest. None yet."""
+
+
+class View(StrEnum):
+    """Callback ids of modals."""
+
+    PICKER = "picker"
+    FORM = "workflow_form"
+    NOTICE = "notice"
+
+
+class Action(StrEnum):
+    """Action ids of elements."""
+
+    PICK_WORKFLOW = "pick_workflow"
+    INPUT = "input"
+    OPEN_IN_DATADOG = "open_in_datadog"
+
+
+class Subcommand(StrEnum):
+    """The words after the slash command."""
+
+    RUN = "run"
+    LIST = "list"
+    STATUS = "status"
+    HISTORY = "history"
+    HELP = "help"
+
+
+INPUT_BLOCK = "input:"  # the block id of a field is this and the input's name
+
+
+def block_of(input_name: str) -> str:
+    """The block id of an input's field."""
+    return f"{INPUT_BLOCK}{input_name}"
+
+
+def input_of(block_id: str) -> str | None:
+    """The input whose field has this block id."""
+    return block_id.removeprefix(INPUT_BLOCK) if block_id.startswith(INPUT_BLOCK) else None

@@ -1,0 +1,84 @@
+"""The slash command: opens the picker, runs a workflow by name, or answers a question."""
+
+from __future__ import annotations
+
+import difflib
+
+from bot.slack.blocks.lists import help_text, history_text, offers_text, run_text
+from bot.slack.blocks.modals import picker
+from bot.slack.blocks.text import code, escape
+from bot.slack.error_text import nothing_here
+from bot.slack.forms.command_text import Command, UnreadableCommand, read_command
+from bot.slack.ids import Subcommand
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.modal import Content, Said, open_modal
+from bot.slack.listeners.run_by_name import run_by_name
+from bot.use_cases.choose_workflow import offers
+from bot.use_cases.read_runs import latest_runs, one_run
+
+HISTORY = 15  # runs in one answer
+
+
+async def command(context: Context, incoming: Incoming) -> None:
+    """`/workflow …`"""
+    try:
+        parsed = read_command(str(incoming.body.get("text") or ""))
+    except UnreadableCommand as error:
+        incoming.reply.ack(_private(f":information_source: {escape(str(error))}\n\n{help_text(context.command)}"))
+        return
+    match parsed.subcommand:
+        case Subcommand.HELP:
+            incoming.reply.ack(_private(help_text(context.command)))
+        case Subcommand.RUN if parsed.words or parsed.pairs:
+            await run_by_name(context, incoming, parsed)
+        case None | Subcommand.RUN:
+            incoming.reply.ack()
+            await open_modal(context, incoming, _picker(context, incoming))
+        case Subcommand.LIST:
+            await _say(context, incoming, await _list(context, incoming))
+        case Subcommand.STATUS:
+            await _say(context, incoming, await _status(context, incoming, parsed))
+        case Subcommand.HISTORY:
+            incoming.reply.ack()
+            runs = await latest_runs(incoming.user_id, HISTORY, context.store)
+            await _say(context, incoming, history_text(runs))
+
+
+async def _picker(context: Context, incoming: Incoming) -> Content:
+    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    subjects = await context.directory.subjects(actor)
+    found = await offers(actor, subjects, incoming.channel_id, context.store, context.admitted)
+    if not found:
+        return Said("Nothing to run here", nothing_here(context.admins))
+    return picker(found, incoming.channel_id)
+
+
+async def _list(context: Context, incoming: Incoming) -> str:
+    incoming.reply.ack()
+    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    subjects = await context.directory.subjects(actor)
+    found = await offers(actor, subjects, incoming.channel_id, context.store, context.admitted)
+    return offers_text(found, context.command) if found else nothing_here(context.admins)
+
+
+async def _status(context: Context, incoming: Incoming, parsed: Command) -> str:
+    incoming.reply.ack()
+    if not parsed.words:
+        latest = await latest_runs(incoming.user_id, 1, context.store)
+        return run_text(latest[0], context.link(latest[0])) if latest else history_text([])
+    run = await one_run(parsed.words[0], incoming.user_id, context.admins, context.store)
+    if run is not None:
+        return run_text(run, context.link(run))
+    mine = [one.id for one in await latest_runs(incoming.user_id, 50, context.store)]
+    near = difflib.get_close_matches(parsed.words[0].upper(), mine, n=1)
+    hint = f" Did you mean {code(near[0])}?" if near else f" {code(f'{context.command} history')} shows yours."
+    return f":information_source: You have no run {code(parsed.words[0][:40])}.{hint}"
+
+
+async def _say(context: Context, incoming: Incoming, words: str) -> None:
+    await context.voice.tell(incoming, "Workflows", words)
+
+
+def _private(words: str) -> dict[str, str]:
+    return {"response_type": "ephemeral", "text": words}

@@ -1,0 +1,58 @@
+"""What a searchable select offers as the person types: answered from the database, 100 at the most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.errors import WorkflowBotError
+from bot.domain.inputs import Input
+from bot.domain.workflows import AllowedValue
+from bot.slack.blocks.modals import STATIC_OPTIONS, workflow_option
+from bot.slack.blocks.text import OPTION_VALUE
+from bot.slack.blocks.workflow_form import FormMemory, choice, options_of
+from bot.slack.ids import input_of
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.picker import picker_channel
+from bot.use_cases.choose_workflow import offers, permission
+
+
+async def workflow_options(context: Context, incoming: Incoming) -> None:
+    """Workflows whose title or name holds what was typed."""
+    try:
+        actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+        subjects = await context.directory.subjects(actor)
+        typed, channel_id = str(incoming.body.get("value") or ""), picker_channel(incoming)
+        found = await offers(actor, subjects, channel_id, context.store, context.admitted, typed)
+    except WorkflowBotError:
+        found = []  # Slack has no place for words here; the submit says what is wrong
+    _answer(incoming, [workflow_option(entry).to_dict() for entry in found[:STATIC_OPTIONS]])
+
+
+async def input_options(context: Context, incoming: Incoming) -> None:
+    """The allowed values of an input that hold what was typed, and that itself where other values are allowed."""
+    name = input_of(str(incoming.body.get("block_id", "")))
+    try:
+        memory = FormMemory.load(str(incoming.view.get("private_metadata")))
+        actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+        subjects = await context.directory.subjects(actor)
+        entry, decision = await permission(
+            actor, subjects, memory.channel_id, memory.workflow, context.store, context.admitted
+        )
+    except (ValueError, WorkflowBotError):
+        _answer(incoming, [])
+        return
+    field = entry.input(name) if entry and name and decision.allowed else None
+    typed = str(incoming.body.get("value") or "").strip()
+    _answer(incoming, [choice(option).to_dict() for option in _matching(field, typed)] if field else [])
+
+
+def _matching(field: Input, typed: str) -> list[AllowedValue]:
+    found = [option for option in options_of(field) if typed.lower() in option.label.lower()]
+    if field.extra and typed and len(typed) <= OPTION_VALUE and all(option.label != typed for option in found):
+        found.insert(0, AllowedValue(typed, typed))
+    return found[:STATIC_OPTIONS]
+
+
+def _answer(incoming: Incoming, options: list[dict[str, Any]]) -> None:
+    incoming.reply.ack({"options": options})

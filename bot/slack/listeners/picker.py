@@ -1,0 +1,39 @@
+"""A workflow was chosen in the picker: its own form takes the picker's place."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from bot.slack.blocks.workflow_form import FormMemory, workflow_form
+from bot.slack.error_text import refusal
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.modal import Content, Said, replace_modal
+from bot.use_cases.choose_workflow import permission
+
+
+async def workflow_picked(context: Context, incoming: Incoming) -> None:
+    """The select of the picker."""
+    incoming.reply.ack()
+    option = incoming.action.get("selected_option") or {}
+    if option:
+        await replace_modal(context, incoming, _form(context, incoming, str(option.get("value", ""))))
+
+
+async def _form(context: Context, incoming: Incoming, name: str) -> Content:
+    channel_id = picker_channel(incoming)
+    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    subjects = await context.directory.subjects(actor)
+    entry, decision = await permission(actor, subjects, channel_id, name, context.store, context.admitted)
+    if entry is None or not decision.allowed:
+        return Said("Not permitted", refusal(name, decision, context.admins))
+    return workflow_form(entry, FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16)))
+
+
+def picker_channel(incoming: Incoming) -> str:
+    """The channel in which the picker was opened; nowhere, where the view isn't ours."""
+    try:
+        return str(json.loads(incoming.view.get("private_metadata") or "{}").get("c", ""))
+    except (ValueError, AttributeError):
+        return ""

@@ -1,0 +1,71 @@
+"""`/workflow run NAME key=value …`: starts at once where nothing is missing, else opens the form with what was given."""
+
+from __future__ import annotations
+
+import secrets
+
+from bot.domain.catalogue import CatalogueEntry
+from bot.slack.blocks.text import code, escape
+from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
+from bot.slack.error_text import refusal
+from bot.slack.forms.command_text import Command, UnreadableCommand, read_pairs
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.modal import Content, Said, open_modal
+from bot.use_cases.run_workflow import (
+    REQUIRED,
+    AlreadyRequested,
+    Ask,
+    Denied,
+    Incomplete,
+    Outdated,
+    Requested,
+    Values,
+    request,
+)
+
+
+async def run_by_name(context: Context, incoming: Incoming, parsed: Command) -> None:
+    """Ask for the run; whatever is still needed from the person is asked in a form."""
+    incoming.reply.ack()
+    if len(parsed.words) != 1:
+        given = " ".join(parsed.words[1:])[:100]
+        words = f"What is {code(given)}? Write each input as {code('name=value')}, with quotes around spaces."
+        if not parsed.words:
+            words = f"Which workflow? Write {code(f'{context.command} run NAME key=value …')}."
+        await context.voice.tell(incoming, "Run a workflow", f":information_source: {words}")
+        return
+    await open_modal(context, incoming, _outcome(context, incoming, parsed))
+
+
+async def _outcome(context: Context, incoming: Incoming, parsed: Command) -> Content:
+    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    ask = Ask(
+        actor=actor,
+        subjects=await context.directory.subjects(actor),
+        channel_id=incoming.channel_id,
+        workflow=parsed.words[0][:100],
+        key=incoming.command_key(),
+        request_id=incoming.request_id,
+        read=lambda entry: read_pairs(entry, parsed.pairs),
+    )
+    try:
+        outcome = await request(ask, context.store, context.sealer, context.admitted)
+    except UnreadableCommand as error:
+        return Said("Run a workflow", f":information_source: {escape(str(error))}")
+    match outcome:
+        case Requested(run):
+            context.start(run)
+            return None
+        case Denied(workflow, decision):
+            return Said("Not permitted", refusal(workflow, decision, context.admins))
+        case Incomplete(entry, values):
+            return _form(entry, values, incoming.channel_id)
+        case AlreadyRequested() | Outdated():
+            return None  # the same command delivered again: its run has its own message
+
+
+def _form(entry: CatalogueEntry, values: Values, channel_id: str) -> Content:
+    memory = FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16))
+    wrong = {name: words for name, words in values.errors.items() if words != REQUIRED}
+    return workflow_form(entry, memory, values.given, problems(entry, wrong))

@@ -1,0 +1,82 @@
+"""The form was submitted: ask for the run before answering Slack, so that "yes" means "recorded"."""
+
+from __future__ import annotations
+
+from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.slack.blocks.modals import notice
+from bot.slack.blocks.refill import refill
+from bot.slack.blocks.text import channel, code, escape
+from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
+from bot.slack.error_text import refusal
+from bot.slack.forms.workflow_form import read_form
+from bot.slack.ids import block_of
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.use_cases.run_workflow import AlreadyRequested, Ask, Denied, Incomplete, Outcome, Outdated, Requested, request
+
+
+async def form_submitted(context: Context, incoming: Incoming) -> None:
+    """Run was pressed."""
+    memory = FormMemory.load(str(incoming.view.get("private_metadata")))
+    try:
+        outcome = await _ask(context, incoming, memory)
+    except (NotRecorded, SlackUnavailable) as error:
+        await _keep_form(context, incoming, f"{error} What you typed is still here.")
+        return
+    await _render(context, incoming, memory, outcome)
+
+
+async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outcome:
+    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    state = (incoming.view.get("state") or {}).get("values") or {}
+    ask = Ask(
+        actor=actor,
+        subjects=await context.directory.subjects(actor),
+        channel_id=memory.channel_id,
+        workflow=memory.workflow,
+        key=f"form:{actor.team_id}:{memory.nonce}",
+        request_id=incoming.request_id,
+        read=lambda entry: read_form(entry, state),
+        definition_hash=memory.definition_hash,
+    )
+    return await request(ask, context.store, context.sealer, context.admitted)
+
+
+async def _render(context: Context, incoming: Incoming, memory: FormMemory, outcome: Outcome) -> None:
+    match outcome:
+        case Requested(run):
+            context.start(run)
+            if not incoming.reply.ack():
+                words = (
+                    f":white_check_mark: Recorded as {code(run.id)}. Its message in {channel(run.channel_id)} goes on."
+                )
+                await context.voice.update(str(incoming.view["id"]), notice("Recorded", words))
+        case AlreadyRequested(run, same_values):
+            words = f":information_source: This form has started run {code(run.id)} already"
+            words += "." if same_values else " with other values. Open a new form to run it again."
+            if not same_values or not incoming.reply.ack():
+                await context.voice.show(incoming, notice("Already started", words))
+        case Denied(workflow, decision):
+            await context.voice.show(incoming, notice("Not permitted", refusal(workflow, decision, context.admins)))
+        case Incomplete(entry, values):
+            errors = {block_of(name): words for name, words in values.errors.items() if entry.input(name)}
+            if not incoming.reply.ack({"response_action": "errors", "errors": errors}):
+                again = refill(incoming.view, f":warning: {problems(entry, values.errors)}")
+                await context.voice.update(str(incoming.view["id"]), again)
+        case Outdated(entry):
+            state = (incoming.view.get("state") or {}).get("values") or {}
+            why = "This workflow was changed while the form was open. Nothing was started: look again, then press Run."
+            form = workflow_form(entry, _renewed(memory, entry.definition_hash), read_form(entry, state).given, why)
+            await context.voice.show(incoming, form)
+
+
+def _renewed(memory: FormMemory, definition_hash: str) -> FormMemory:
+    return FormMemory(memory.workflow, memory.channel_id, definition_hash, memory.nonce)
+
+
+async def _keep_form(context: Context, incoming: Incoming, words: str) -> None:
+    """Say what is wrong without losing what was typed."""
+    fields = list(((incoming.view.get("state") or {}).get("values") or {}).keys())
+    if fields and incoming.reply.ack({"response_action": "errors", "errors": {fields[0]: words}}):
+        return
+    await context.voice.show(incoming, refill(incoming.view, f":warning: {escape(words)}"))

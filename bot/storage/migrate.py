@@ -1,0 +1,80 @@
+"""Bring the database's schema up to date. Safe to run from several replicas at once: one does it, the others wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from bot.storage.engine import make_parent, parse_url, postgres_arguments, prepare_sqlite
+
+# Any number that no other program takes for a lock in the same database.
+LOCK = 7_126_403_518
+
+
+def folder() -> Path:
+    """Where the migrations are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Migrate up to `revision`. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses."""
+    _run(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Migrate down to `revision`; `base` removes every table."""
+    _run(url, lambda config: command.downgrade(config, revision))
+
+
+def revisions(url: str) -> tuple[str | None, str | None]:
+    """The revision that the database has, and the newest that this version of the bot knows."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision(), newest
+    finally:
+        engine.dispose()
+
+
+def _run(url: str, action: Callable[[Config], None]) -> None:
+    engine = _engine(url)
+    try:
+        # On SQLite BEGIN IMMEDIATE keeps others out until the commit; on Postgres the lock does.
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            config = _config()
+            config.attributes["connection"] = connection
+            action(config)
+    finally:
+        engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    return config
+
+
+def _engine(text: str) -> sa.Engine:
+    url = parse_url(text)
+    if url.get_backend_name() == "sqlite":
+        make_parent(url)
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        prepare_sqlite(engine, "BEGIN IMMEDIATE")
+        return engine
+    arguments = postgres_arguments()
+    # A migration may take longer than a request, and waits for the other replica's.
+    arguments["options"] = "-c timezone=UTC"
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), connect_args=arguments, poolclass=sa.pool.NullPool
+    )

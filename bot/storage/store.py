@@ -1,0 +1,163 @@
+"""The database as the use cases see it: one question, or one transaction, at a time.
+
+Writes are committed in groups: what waits while a commit is under way goes into the next one, in the order it came. So one
+disk flush and one turn at the end of the audit chain serve many requests, and the chain has no gaps and no forks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.domain.audit import Entry
+from bot.domain.errors import NotRecorded
+from bot.storage.audit import AuditRows, append
+from bot.storage.catalogue import CatalogueRows
+from bot.storage.outbox import OutboxRows
+from bot.storage.runs import RunRows
+
+T = TypeVar("T")
+
+GROUP = 64  # how many transactions share one commit at most
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Transaction(CatalogueRows, RunRows, AuditRows, OutboxRows):
+    """Everything that can be asked of, and done to, the database inside one transaction."""
+
+    connection: AsyncConnection
+    now: datetime
+    recorded: list[Entry] = field(default_factory=list)
+
+    def record(self, entry: Entry) -> None:
+        """Have the act recorded in this transaction's commit."""
+        self.recorded.append(entry)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    work: Callable[[Any], Awaitable[Any]]
+    done: asyncio.Future[Any]
+
+
+class SqlStore:
+    """SQLite or Postgres behind two engines. `start` before the first write, `close` after the last."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, audit_key: bytes | None) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._audit_key = audit_key
+        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._commit_groups(), name="database writer")
+
+    async def close(self) -> None:
+        """Commit what waits, then let go of all connections."""
+        if self._task is not None:
+            self._queue.put_nowait(None)
+            await self._task
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    async def read(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """Answer a question from a consistent view. Raises NotRecorded when the database can't be read."""
+        with _database_errors("read"):
+            async with self._reader.connect() as connection:
+                return await question(Transaction(connection, await _now(connection)))
+
+    async def write(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Commit `work`, and the audit entries it records, in one transaction. Raises NotRecorded: then nothing is changed.
+
+        A caller that is cancelled while it waits doesn't cancel the work.
+        """
+        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(waiting)
+        return await asyncio.shield(waiting.done)
+
+    async def _commit_groups(self) -> None:
+        while (first := await self._queue.get()) is not None:
+            group = [first]
+            stop = False
+            while len(group) < GROUP and not self._queue.empty():
+                more = self._queue.get_nowait()
+                if more is None:
+                    stop = True
+                    break
+                group.append(more)
+            await self._commit(group)
+            if stop:
+                return
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        """Commit a group; where that fails, each of its works alone, so that one can't take the others down.
+
+        A work is safe to run again: it moves rows by compare-and-set and inserts them by unique key.
+        """
+        try:
+            results = await self._transaction(group)
+        except Exception as error:
+            if isinstance(error, NotRecorded):
+                log.warning("the database did not commit, trying once more: %s", error)
+            for waiting in group:
+                await self._commit_alone(waiting)
+            return
+        for waiting, result in zip(group, results, strict=True):
+            _answer(waiting, result)
+
+    async def _commit_alone(self, waiting: _Waiting) -> None:
+        try:
+            (result,) = await self._transaction([waiting])
+        except Exception as error:  # whatever it is, it belongs to the one who asked
+            if not waiting.done.done():
+                waiting.done.set_exception(error)
+        else:
+            _answer(waiting, result)
+
+    async def _transaction(self, group: list[_Waiting]) -> list[Any]:
+        with _database_errors("write"):
+            async with self._writer.connect() as connection, connection.begin():
+                now = await _now(connection)
+                entries: list[Entry] = []
+                results = []
+                for waiting in group:
+                    transaction = Transaction(connection, now)
+                    results.append(await waiting.work(transaction))
+                    entries += transaction.recorded
+                await append(connection, entries, self._audit_key)
+                return results
+
+
+def _answer(waiting: _Waiting, result: Any) -> None:
+    if not waiting.done.done():
+        waiting.done.set_result(result)
+
+
+async def _now(connection: AsyncConnection) -> datetime:
+    """The database's time on Postgres, so that replicas agree; on SQLite there is one machine and one clock."""
+    if connection.dialect.name == "postgresql":
+        moment: datetime = (await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
+        return moment.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+@contextlib.contextmanager
+def _database_errors(what: str) -> Any:
+    """Every way a database can fail, as the one error that people can act on. The driver's words go to the log."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        log.error("database %s failed: %s: %s", what, type(cause).__name__, str(cause).split("\n")[0][:200])
+        raise NotRecorded from error

@@ -1,0 +1,169 @@
+"""The tables. Every change here has a migration in `migrations/`; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no time zone, so it is added again on the way out."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("applied_at", Moment, nullable=False),
+    sa.Column("applied_by", sa.Text, nullable=False),
+)
+
+workflows = sa.Table(
+    "workflows",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("datadog_id", sa.String(100), nullable=False),
+    sa.Column("account", sa.String(100), nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("definition_hash", sa.String(64), nullable=False),
+    sa.Column("policy_version", sa.Integer, nullable=False),
+)
+
+workflow_targets = sa.Table(
+    "workflow_targets",
+    metadata,
+    sa.Column("target", sa.String(120), primary_key=True),
+    sa.Column("workflow", sa.String(100), primary_key=True),
+)
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("effect", sa.String(10), nullable=False),
+    sa.Column("subject", sa.String(40), nullable=False),
+    sa.Column("target", sa.String(120), nullable=False),
+    sa.Column("channel", sa.String(40), nullable=False),
+    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("rule", sa.Integer, nullable=False),
+    sa.Index(None, "subject", "target"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("request_key", sa.String(200), nullable=False, unique=True),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("team_id", sa.String(40), nullable=False),
+    sa.Column("user_id", sa.String(40), nullable=False),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("channel_id", sa.String(40), nullable=False),
+    sa.Column("workflow", sa.String(100), nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("datadog_id", sa.String(100), nullable=False),
+    sa.Column("account", sa.String(100), nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("secrets", sa.JSON, nullable=False),
+    sa.Column("sealed", sa.Text),
+    sa.Column("definition_hash", sa.String(64), nullable=False),
+    sa.Column("policy_version", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due", Moment),
+    sa.Column("instance_id", sa.String(100)),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("launched_at", Moment),
+    sa.Column("ended_at", Moment),
+    sa.Index(None, "user_id", "created_at"),
+    sa.Index(None, "created_at"),
+    # Only open runs are in it, so it stays small however many have ended.
+    sa.Index(
+        "ix_runs_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")
+    ),
+)
+
+audit_records = sa.Table(
+    "audit_records",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("act", sa.String(40), nullable=False),
+    sa.Column("user_id", sa.String(40), nullable=False),
+    sa.Column("workflow", sa.String(100)),
+    sa.Column("run_id", sa.String(20)),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Index(None, "run_id"),
+    sa.Index(None, "user_id", "seq"),
+)
+
+# One row: the end of the chain. It is always the last row a transaction takes, so writers can't wait for each other in a ring.
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+# One row: how far the audit channel has been told, and until when a replica holds the telling.
+audit_posts = sa.Table(
+    "audit_posts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("told", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("held_until", Moment),
+    sa.Column("error", sa.Text),
+)
+
+# The outbox: a run's one live message. `revision` grows with each change to be told, so that none is lost while posting.
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("run_id", sa.String(20), primary_key=True),
+    sa.Column("channel_id", sa.String(40), nullable=False),
+    sa.Column("posted_in", sa.String(40)),
+    sa.Column("ts", sa.String(40)),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due", Moment),
+    sa.Column("error", sa.Text),
+    sa.Index(
+        "ix_messages_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")
+    ),
+)

@@ -1,0 +1,201 @@
+"""Ask to run a workflow: decide, record the intent, and only then say yes.
+
+Touches only the database, so it fits before an ack.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.audit import Act, Entry
+from bot.domain.catalogue import CatalogueEntry
+from bot.domain.people import Actor, Kind
+from bot.domain.policy import Decision, Reason, Verdict, decide
+from bot.domain.runs import Run, State
+from bot.use_cases.launch_run import LEASE
+from bot.use_cases.ports import Sealer, Store, Writing
+
+# A launch that is over sooner than this needs one message instead of two.
+QUIET = timedelta(seconds=1.5)
+REQUIRED = "This is required."
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a person gave: typed values, and an error for each field that holds none."""
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. `key` is the same for each delivery of the same press; `read` turns what was typed into values.
+
+    `definition_hash` is the definition the form was drawn from; None for a slash command.
+    """
+
+    actor: Actor
+    subjects: frozenset[str]
+    channel_id: str
+    workflow: str
+    key: str
+    request_id: str
+    read: Callable[[CatalogueEntry], Values]
+    definition_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Committed: the run is this process's to launch."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRequested:
+    """The same press came before; `run` is what became of it. `same_values` is false where the values differ now."""
+
+    run: Run
+    same_values: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Not permitted, and recorded as such."""
+
+    workflow: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """Permitted, but the values have to be completed or corrected first. Nothing was recorded."""
+
+    entry: CatalogueEntry
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The form was drawn from a definition that has changed since. Nothing was recorded."""
+
+    entry: CatalogueEntry
+
+
+Outcome = Requested | AlreadyRequested | Denied | Incomplete | Outdated
+
+
+async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Kind]) -> Outcome:
+    """Decide and record in one transaction. Raises NotRecorded: then nothing happened at all."""
+
+    async def work(tx: Writing) -> Outcome:
+        entry = await tx.entry(ask.workflow)
+        decision = await _permission(tx, ask, entry, admitted)
+        if entry is None or not decision.allowed:
+            return _deny(tx, ask, decision)
+        if ask.definition_hash not in (None, entry.definition_hash):
+            return Outdated(entry)
+        values = ask.read(entry)
+        missing = {field.name: REQUIRED for field in entry.missing(values.given)}
+        if values.errors or missing:
+            return Incomplete(entry, Values(values.given, {**missing, **values.errors}))
+        inputs = entry.with_defaults(values.given)
+        grants = await tx.grants(ask.subjects, entry.targets)
+        decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
+        if not decision.allowed:
+            return _deny(tx, ask, decision)
+        return await _accept(tx, ask, entry, inputs, decision, sealer)
+
+    return await store.write(work)
+
+
+async def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admitted: frozenset[Kind]) -> Decision:
+    if not ask.actor.may_act(admitted):
+        return Decision(Verdict.DENY, Reason.NOT_A_MEMBER)
+    if entry is None:
+        return Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE)
+    grants = await tx.grants(ask.subjects, entry.targets)
+    return decide(grants, ask.subjects, entry, ask.channel_id, None)
+
+
+def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
+    facts = {"channel": ask.channel_id, "reason": decision.reason.value, "rule": decision.rule}
+    tx.record(_entry(ask, Act.DENIED, None, facts))
+    return Denied(ask.workflow, decision)
+
+
+async def _accept(
+    tx: Writing, ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], decision: Decision, sealer: Sealer
+) -> Requested | AlreadyRequested:
+    run = _new_run(ask, entry, inputs, sealer, tx.now)
+    if not await tx.insert_run(run):
+        earlier = await tx.run_by_key(ask.key)
+        if earlier is None:  # The row that stood in the way is gone: only a hand in the database does that.
+            raise LookupError(f"no run with key {ask.key}")
+        return AlreadyRequested(earlier, (earlier.inputs, earlier.secrets) == (run.inputs, run.secrets))
+    facts = {
+        "channel": ask.channel_id,
+        "account": entry.account,
+        "datadog_workflow": entry.datadog_id,
+        "definition": entry.definition_hash,
+        "policy": entry.policy_version,
+        "rule": decision.rule,
+        "inputs": dict(run.inputs),
+        "secret_inputs": dict(run.secrets),
+    }
+    tx.record(_entry(ask, Act.REQUESTED, run.id, facts))
+    await tx.announce_run(run, tx.now + QUIET)
+    return Requested(run)
+
+
+def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Sealer, now: datetime) -> Run:
+    hidden = {field.name: inputs[field.name] for field in entry.inputs if field.secret and field.name in inputs}
+    return Run(
+        id=new_run_id(),
+        request_key=ask.key,
+        request_id=ask.request_id,
+        team_id=ask.actor.team_id,
+        user_id=ask.actor.user_id,
+        user_name=ask.actor.name,
+        channel_id=ask.channel_id,
+        workflow=entry.name,
+        title=entry.title,
+        datadog_id=entry.datadog_id,
+        account=entry.account,
+        inputs={name: value for name, value in inputs.items() if name not in hidden},
+        secrets={name: sealer.fingerprint(value) for name, value in hidden.items()},
+        sealed=sealer.seal(hidden) if hidden else None,
+        definition_hash=entry.definition_hash,
+        policy_version=entry.policy_version,
+        state=State.READY,
+        created_at=now,
+        due=now + LEASE,
+        token=1,
+    )
+
+
+def _entry(ask: Ask, act: Act, run_id: str | None, facts: Mapping[str, Any]) -> Entry:
+    return Entry(
+        act=act,
+        team_id=ask.actor.team_id,
+        user_id=ask.actor.user_id,
+        user_name=ask.actor.name,
+        run_id=run_id,
+        workflow=ask.workflow,
+        request_id=ask.request_id,
+        facts=facts,
+    )
+
+
+# Crockford's base 32: no I, L, O or U, so that an id can be read aloud.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_run_id() -> str:
+    """A new run's id: `R-` and ten characters, 50 random bits."""
+    return "R-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
