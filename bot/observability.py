@@ -33,7 +33,11 @@ class Redaction(logging.Filter):
         return SHAPES.sub(HIDDEN, text)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self.clean(record.getMessage()), None
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # a wrong format string must not stop what was going on
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = self.clean(message), None
         if record.exc_info:
             formatter = logging.Formatter()
             record.exc_text = self.clean(formatter.formatException(record.exc_info))

@@ -220,7 +220,7 @@ async def _catalogue(settings: Settings, client: Datadog) -> Findings:
 async def _policy(settings: Settings) -> Findings:
     try:
         source = read_policy(settings.policy_file)
-        compile_policy(source, {})
+        compile_policy(source, None)
     except InvalidPolicy as error:
         for line in str(error).split("\n"):
             yield Finding("Policy file", "fail", line)

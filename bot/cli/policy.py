@@ -36,7 +36,7 @@ def apply(file: Path | None) -> None:
     """
     settings = load_settings()
     source = read_policy(file or settings.policy_file)
-    compile_policy(source, {})  # what is wrong with the file by itself is told before Datadog is asked
+    compile_policy(source, None)  # what is wrong with the file by itself is told before Datadog is asked
     version, compiled = wait_for(_apply(settings, source))
     words.print(
         f"Applied {source.name} as version {version}:"
@@ -51,7 +51,7 @@ def test(file: Path | None) -> None:
     """Run the file's own `tests` and exit with 1 when one fails. Needs neither database nor Datadog."""
     settings = load_settings()
     source = read_policy(file or settings.policy_file)
-    failures = failing_examples(source, compile_policy(source, {}))
+    failures = failing_examples(source, compile_policy(source, None))
     if failures:
         raise InvalidPolicy("\n".join(failures))
     words.print(f"{len(source.fields.tests)} test(s) passed.")
@@ -68,7 +68,8 @@ def failing_examples(source: PolicySource, compiled: Policy) -> list[str]:
             failures.append(source.error((*place, "run"), f"no workflow is called “{example.run}”"))
             continue
         subjects = frozenset({example.who, EVERYONE})
-        values = entry.with_defaults(example.with_)
+        # An input that the file doesn't word is known to Datadog alone; the example's value for it counts all the same.
+        values = {**example.with_, **entry.with_defaults(example.with_)}
         decision = decide(compiled.grants, subjects, entry, example.in_ or "", values)
         if decision.verdict.value != example.expect:
             rule = f" (rule {decision.rule})" if decision.rule else ""

@@ -146,6 +146,10 @@ def _json(text: str) -> Any:
         raise InvalidInput(
             f"This is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
+    except InvalidInput:
+        raise
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise InvalidInput("This JSON holds a number that is too long.") from None
     except RecursionError:
         raise InvalidInput(f"This JSON is nested more than {NESTING_LIMIT} levels deep.") from None
 
@@ -184,21 +188,27 @@ def _check_storable(value: Any, depth: int = 0) -> None:
     match value:
         case str() if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
             raise InvalidInput("This holds a character that can't be stored (NUL or half of a pair).")
-        case bool():
-            return
         case int() if abs(value) > EXACT_INTEGER:
             raise InvalidInput(f"Whole numbers beyond ±{EXACT_INTEGER:,} can't be passed on exactly; use text.")
         case float() if not math.isfinite(value):
             raise InvalidInput("This number is too large.")
         case dict():
             for key, item in value.items():
-                _check_storable(key, depth + 1)
+                _check_name(key)
                 _check_storable(item, depth + 1)
         case list():
             for item in value:
                 _check_storable(item, depth + 1)
-        case _:
+        case None | str() | int() | float():
             return
+        case _:  # YAML knows more than JSON does: dates, sets, bytes
+            raise InvalidInput(f"{_shown(str(value))} is not a value that JSON knows. Write a date in quotes.")
+
+
+def _check_name(key: Any) -> None:
+    if not isinstance(key, str):  # as YAML allows
+        raise InvalidInput(f"Names in a JSON object are texts: write {_shown(str(key))} in quotes.")
+    _check_storable(key)
 
 
 def _shown(value: Any) -> str:

@@ -17,6 +17,7 @@ from bot.domain.workflows import AllowedValue, InputType, Parameter, WorkflowDef
 from bot.policy_file.reader import Place, PolicySource, did_you_mean
 from bot.policy_file.schema import InputFields, WorkflowFields
 
+TITLE_LIMIT = 150  # characters, as for a title in the file; Datadog's own names may be longer
 INPUT_LIMIT = 90  # a modal holds 100 blocks (Slack docs: surfaces/modals); the rest is for words around the fields
 
 
@@ -28,36 +29,44 @@ class Policy:
     grants: tuple[Grant, ...]
 
 
-def compile_policy(source: PolicySource, definitions: Mapping[str, WorkflowDefinition]) -> Policy:
-    """The rows that the file means. Raises InvalidPolicy with every error found, a line each."""
+def compile_policy(source: PolicySource, definitions: Mapping[str, WorkflowDefinition] | None) -> Policy:
+    """The rows that the file means. Raises InvalidPolicy with every error found, a line each.
+
+    `definitions` None checks the file by itself: what only Datadog's definitions could tell is not missed.
+    """
     problems: list[str] = []
+    alone, definitions = definitions is None, definitions or {}
     entries = []
     for name, fields in source.fields.workflows.items():
         definition = definitions.get(name)
         compiler = _Inputs(source, ("workflows", name, "inputs"), problems)
         inputs = compiler.all(fields.inputs, definition)
         entries.append(_entry(name, fields, definition, inputs))
-    grants = _grants(source, {entry.name: entry for entry in entries}, problems)
+    grants = _grants(source, {entry.name: entry for entry in entries}, problems, alone=alone)
     if problems:
         raise InvalidPolicy("\n".join(problems))
-    return Policy(tuple(entries), tuple(grants))
+    # Hashed only now: a value that is no JSON has been told of above.
+    return Policy(tuple(_hashed(entry, definitions.get(entry.name)) for entry in entries), tuple(grants))
 
 
 def _entry(
     name: str, fields: WorkflowFields, definition: WorkflowDefinition | None, inputs: tuple[Input, ...]
 ) -> CatalogueEntry:
-    entry = CatalogueEntry(
+    return CatalogueEntry(
         name=name,
         datadog_id=fields.id,
-        title=fields.title or (definition.name if definition else "") or name,
+        title=(fields.title or (definition.name if definition else "") or name)[:TITLE_LIMIT],
         description=fields.description or (definition.description if definition else ""),
         tags=tuple(dict.fromkeys(fields.tags)),
         inputs=inputs,
     )
+
+
+def _hashed(entry: CatalogueEntry, definition: WorkflowDefinition | None) -> CatalogueEntry:
     facts: Any = {
-        "workflow": fields.id,
+        "workflow": entry.datadog_id,
         "definition": definition.definition_hash if definition else "",
-        "inputs": [_canonical(field) for field in inputs],
+        "inputs": [_canonical(field) for field in entry.inputs],
     }
     return replace(entry, definition_hash=hashlib.sha256(rfc8785.dumps(facts)).hexdigest())
 
@@ -100,6 +109,8 @@ class _Inputs:
         if fields.type is not None and fields.type is not base.type:
             self.problem((name, "type"), f"the input is of type {base.type.value.lower()} in Datadog")
         options = self._options(name, fields, base)
+        if fields.extra_values and base.allowed_values and not base.allow_extra_values:
+            self.problem((name, "extra_values"), "the workflow in Datadog allows no values beside its own")
         given = "default" in fields.model_fields_set
         extra = base.allow_extra_values and fields.options is None
         field = Input(
@@ -147,7 +158,13 @@ def _option(item: Any) -> AllowedValue:
     return AllowedValue(item, str(item).lower() if isinstance(item, bool) else str(item))
 
 
-def _grants(source: PolicySource, entries: Mapping[str, CatalogueEntry], problems: list[str]) -> list[Grant]:
+def _grants(
+    source: PolicySource,
+    entries: Mapping[str, CatalogueEntry],
+    problems: list[str],
+    *,
+    alone: bool,
+) -> list[Grant]:
     grants = []
     tags = {f"tag:{tag}" for entry in entries.values() for tag in entry.tags}
     for index, rule in enumerate(source.fields.rules):
@@ -159,11 +176,13 @@ def _grants(source: PolicySource, entries: Mapping[str, CatalogueEntry], problem
                 problems.append(
                     source.error(("rules", index, "run", number), f"no workflow is called “{target}”{hint}")
                 )
+        meant = [entry for entry in entries.values() if set(entry.targets) & set(rule.run)]
+        known = [field.name for entry in meant for field in entry.inputs]
         for name in rule.when:
-            if not any(entry.input(name) for entry in entries.values() if set(entry.targets) & set(rule.run)):
-                problems.append(
-                    source.error(("rules", index, "when", name), "no workflow of this rule has such an input")
-                )
+            # By itself the file needn't word every input that Datadog knows.
+            if name not in known and not alone:
+                says = f"no workflow of this rule has such an input{did_you_mean(name, known)}"
+                problems.append(source.error(("rules", index, "when", name), says))
         grants += [
             Grant(effect, subject, target, channel, {k: tuple(v) for k, v in rule.when.items()}, index + 1)
             for subject in subjects

@@ -47,8 +47,8 @@ class RunRows:
     async def insert_run(self, run: Run) -> bool:
         """False where a run with the same request key is there already."""
         statement = insert_into(self.connection, runs).values(**_row(run)).on_conflict_do_nothing()
-        result = await self.connection.execute(statement)
-        return bool(result.rowcount)
+        # By the row that comes back: on Postgres the driver's row count of an INSERT says nothing here.
+        return (await self.connection.execute(statement.returning(runs.c.id))).one_or_none() is not None
 
     async def move_run(
         self, run_id: str, token: int, before: Collection[State], after: State, **changes: Any

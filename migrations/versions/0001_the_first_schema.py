@@ -159,6 +159,12 @@ def _make_append_only() -> None:
                 f"CREATE TRIGGER audit_records_no_{verb.lower()} BEFORE {verb} ON audit_records "
                 "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
+        # INSERT OR REPLACE takes a row away without asking the trigger for DELETE.
+        op.execute(
+            "CREATE TRIGGER audit_records_no_replace BEFORE INSERT ON audit_records "
+            "WHEN EXISTS (SELECT 1 FROM audit_records WHERE seq = NEW.seq) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION audit_records_append_only() RETURNS trigger LANGUAGE plpgsql AS "

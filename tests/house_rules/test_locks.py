@@ -12,8 +12,8 @@ from packaging.version import Version
 
 from tests.house_rules.repository import project, text
 
-RUNTIME, DEV, SETUP = "requirements.lock", "requirements-dev.lock", "requirements-setup.lock"
-every_lock = pytest.mark.parametrize("lock", [RUNTIME, DEV, SETUP])
+RUNTIME, DEV, BENCH, SETUP = (f"requirements{of}.lock" for of in ("", "-dev", "-bench", "-setup"))
+every_lock = pytest.mark.parametrize("lock", [RUNTIME, DEV, BENCH, SETUP])
 
 
 def _entries(lock: str) -> list[str]:
@@ -53,7 +53,7 @@ def test_a_lock_names_no_address_and_no_path(lock: str) -> None:
     assert [line for line in lines if re.search(r"://|index-url|find-links|trusted-host|(^|[\s\"'=])[/~]", line)] == []
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [(RUNTIME, DEV), (SETUP, DEV)])
+@pytest.mark.parametrize(("smaller", "larger"), [(RUNTIME, DEV), (DEV, BENCH), (SETUP, DEV)])
 def test_two_locks_never_want_different_versions(smaller: str, larger: str) -> None:
     one, other = _pins(smaller), _pins(larger)
     assert {name: (one[name], other[name]) for name in one.keys() & other.keys() if one[name] != other[name]} == {}
@@ -66,3 +66,8 @@ def test_the_development_lock_holds_all_of_the_runtime_lock() -> None:
 def test_the_locks_satisfy_pyproject() -> None:
     assert _missing_or_outside(RUNTIME, project()["dependencies"]) == []
     assert _missing_or_outside(DEV, project()["optional-dependencies"]["dev"]) == []
+    assert _missing_or_outside(BENCH, project()["optional-dependencies"]["bench"]) == []
+
+
+def test_the_benchmarks_lock_holds_all_of_the_development_lock() -> None:
+    assert _pins(DEV).keys() - _pins(BENCH).keys() == set()

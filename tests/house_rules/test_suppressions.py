@@ -15,9 +15,9 @@ from tests.house_rules.repository import files_like, text, tree
 
 KINDS = re.compile(r"#\s*(noqa|type:\s*ignore|pragma:\s*no|mypy:|ruff:|nosec|pyright:)", re.IGNORECASE)
 WITH_REASON = [
-    re.compile(r"#\s*noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*\s+(-|—|–|:)?\s*\S{3,}.*"),
-    re.compile(r"#\s*type:\s*ignore\[[a-z0-9, -]+\]\s*(#|-|—|–)\s*\S{3,}.*"),
-    re.compile(r"#\s*pragma:\s*no (cover|branch)\s*(-|—|–|:)\s*\S{3,}.*"),
+    re.compile(r"#\s*noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*\s+(-|—|–|:)?\s*\S.{2,}"),
+    re.compile(r"#\s*type:\s*ignore\[[a-z0-9, -]+\]\s*(#|-|—|–)\s*\S.{2,}"),
+    re.compile(r"#\s*pragma:\s*no (cover|branch)\s*(-|—|–|:)\s*\S.{2,}"),
 ]
 
 
@@ -41,6 +41,7 @@ def _bare(comment: str) -> bool:
         ("# type: ignore", True),
         ("# type: ignore[arg-type]", True),
         ("# type: ignore[arg-type]  # the stub is older than the library", False),
+        ("# type: ignore[arg-type]  # as above", False),
         ("# pragma: no cover", True),
         ("# ruff: noqa", True),
         ("# why this is so", False),

@@ -11,6 +11,7 @@ from aiohttp import web
 from bot.sandbox.datadog import answers
 from bot.sandbox.datadog.answers import answer, refusal
 from bot.sandbox.datadog.faults import Faults
+from bot.sandbox.datadog.instance_page import page_of
 from bot.sandbox.datadog.instances import StoredInstance
 from bot.sandbox.datadog.workflow_routes import Answered, is_uuid, whole_number
 from bot.sandbox.datadog.workflows import StoredWorkflow, why_not_started
@@ -76,6 +77,12 @@ class InstanceRoutes:
         _check_uuids(request)
         self._find_instance(request).cancel(self._clock())
         return answer(200, {})
+
+    async def page(self, request: web.Request) -> web.Response:
+        """For people: where "Open in Datadog" leads."""
+        workflow = self._workflows.get(request.match_info["workflow_id"])
+        instance_id = request.query.get("instance", "")
+        return page_of(workflow, self._instances.values(), instance_id, self._clock())
 
     def _find_workflow(self, request: web.Request) -> StoredWorkflow:
         _check_uuids(request)

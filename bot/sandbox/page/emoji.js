@@ -1,7 +1,7 @@
 // The emoji shortcodes a chat-ops bot uses; any other stays visible as its :shortcode:.
 
 const EMOJI = {
-  "+1": "👍", "-1": "👎", alarm_clock: "⏰", arrow_right: "➡️", arrows_counterclockwise: "🔄", ballot_box_with_check: "☑️",
+  "+1": "👍", "-1": "👎", alarm_clock: "⏰", arrow_forward: "▶️", arrow_right: "➡️", arrows_counterclockwise: "🔄", ballot_box_with_check: "☑️",
   bar_chart: "📊", bell: "🔔", black_circle: "⚫", black_square_for_stop: "⏹️", blue_circle: "🔵", book: "📖", bulb: "💡",
   busts_in_silhouette: "👥", calendar: "📅", clipboard: "📋", clock1: "🕐", clock3: "🕒", closed_lock_with_key: "🔐",
   construction: "🚧", eyes: "👀", exclamation: "❗", fast_forward: "⏩", fire: "🔥", gear: "⚙️", grey_exclamation: "❕",

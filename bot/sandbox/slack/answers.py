@@ -44,10 +44,8 @@ class Answers:
 
     def to_command(self, user_id: str, channel: Channel, ack: Ack) -> None:
         """Show the text a slash command was answered with, or Slack's own error."""
-        if ack.error == "operation_timeout":
-            self._ws.tell(user_id, f"{self._ws.command} did not respond (operation_timeout)")
-        elif not ack.ok:
-            self._ws.tell(user_id, f'{self._ws.command} failed with the error "{ack.error}"')
+        if not ack.ok:
+            self._ws.tell(user_id, _failure(self._ws.command, ack))
         elif ack.body:
             body = ack.json if isinstance(ack.json, dict) else {"text": ack.body}
             try:
@@ -60,14 +58,14 @@ class Answers:
     def to_action(self, user_id: str, what: str, ack: Ack) -> None:
         """Note a press or choice that wasn't acknowledged; Slack ignores any body."""
         if not ack.ok:
-            self._ws.tell(user_id, f"{what} did not respond ({ack.error})")
+            self._ws.tell(user_id, _failure(what, ack))
         elif ack.body.strip() not in ("", "{}"):
             self._ws.violate(f"answer to {what}: a body, which Slack ignores")
 
     def to_suggestion(self, user_id: str, what: str, ack: Ack) -> Json:
         """The options to show, or `{"error": …}`."""
         if not ack.ok:
-            self._ws.tell(user_id, f"{what} did not respond ({ack.error})")
+            self._ws.tell(user_id, _failure(what, ack))
             return {"error": ack.error}
         problems = check_suggestions(ack.json)
         if problems:
@@ -81,10 +79,7 @@ class Answers:
         """Do what the answer to view_submission says; after a bad or missing one the modal stays, with its values."""
         what = f"view_submission {view.callback_id}"
         if not ack.ok:
-            suffix = (
-                "did not respond (operation_timeout)" if ack.error == "operation_timeout" else f"failed ({ack.error})"
-            )
-            self._ws.tell(view.user, f"{what} {suffix}")
+            self._ws.tell(view.user, _failure(what, ack))
             return SubmitResult("failed", {}, ack)
         if not ack.body.strip():
             self._views.close_top(view)
@@ -128,3 +123,10 @@ class Answers:
             if not isinstance(text, str) or not text:
                 raise ApiError(f"the error of {block_id!r} is not a text")
         return dict(errors)
+
+
+def _failure(what: str, ack: Ack) -> str:
+    """What failed and why, for the person who waits; Slack's own word for it stands at the end."""
+    late = ack.error == "operation_timeout"
+    why = "did not respond within 3 seconds" if late else "could not be reached, or answered with an error"
+    return f"{what} failed because the app {why} ({ack.error})"

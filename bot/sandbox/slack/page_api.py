@@ -6,6 +6,7 @@ Accepts only JSON from a page of this server on a loopback host, so that no othe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,14 @@ from bot.sandbox.slack.workspace import Workspace
 PAGE_FOLDER = Path(__file__).resolve().parent.parent / "page"
 COALESCE_SECONDS = 0.03
 HEARTBEAT_SECONDS = 15.0
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class SwitchableFaults(Protocol):
@@ -44,6 +53,7 @@ class PageApi:
         self._faults = faults
         self.datadog_faults: SwitchableFaults | None = None
         self.links: list[Json] = []
+        self.shortcuts: list[Json] = []
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/", self._index)
@@ -71,16 +81,18 @@ class PageApi:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         _insist_same_origin(request)
-        viewer = request.query.get("as", "")
+        viewer = request.query.get("as") or self._first_person()
         if viewer not in self._ws.members:
             raise web.HTTPNotFound(text="no such person")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        await response.prepare(request)
-        with self._ws.watch() as watcher:
+        # A tab that closes is no error: whichever write finds that out ends the stream.
+        with self._ws.watch() as watcher, contextlib.suppress(ConnectionError):
+            await response.prepare(request)
             while True:
                 watcher.clear()
                 await response.write(f"data: {json.dumps(self._snapshot(viewer))}\n\n".encode())
                 await self._next_change(response, watcher)
+        return response
 
     async def _next_change(self, response: web.StreamResponse, watcher: asyncio.Event) -> None:
         while not watcher.is_set():
@@ -90,9 +102,13 @@ class PageApi:
                 await response.write(b": still here\n\n")
         await asyncio.sleep(COALESCE_SECONDS)
 
+    def _first_person(self) -> str:
+        return next((member.id for member in self._ws.members.values() if not member.is_bot), "")
+
     def _snapshot(self, viewer: str) -> Json:
         datadog = self.datadog_faults.to_json() if self.datadog_faults else {}
-        return snapshot(self._ws, viewer, {"slack": self._faults.to_json(), "datadog": datadog}, self.links)
+        faults = {"slack": self._faults.to_json(), "datadog": datadog}
+        return snapshot(self._ws, viewer, faults, self.links, self.shortcuts)
 
     async def _command(self, body: Json) -> Json:
         ack = await self._client.command(body["as"], body["channel"], body.get("text", ""))
@@ -194,4 +210,4 @@ def _page_file(name: str) -> web.StreamResponse:
     path = (PAGE_FOLDER / name).resolve()
     if not path.is_relative_to(PAGE_FOLDER) or not path.is_file():
         raise web.HTTPNotFound(text="no such page")
-    return web.FileResponse(path, headers={"Cache-Control": "no-store"})
+    return web.FileResponse(path, headers=PAGE_HEADERS)

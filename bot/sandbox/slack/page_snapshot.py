@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 from bot.sandbox.slack.records import Json, Member, Message, View
@@ -11,7 +10,7 @@ from bot.sandbox.slack.workspace import Workspace
 _COLORS = ("#e8912d", "#2bac76", "#4a90d9", "#9b59b6", "#cd2553", "#1f8a8a", "#7a6f5d", "#5b6abf")
 
 
-def snapshot(workspace: Workspace, viewer: str, faults: Json, links: list[Json]) -> Json:
+def snapshot(workspace: Workspace, viewer: str, faults: Json, links: list[Json], shortcuts: list[Json]) -> Json:
     """Everything the page needs to draw, for one person."""
     ws = workspace
     dm = ws.direct_message(viewer)
@@ -26,7 +25,7 @@ def snapshot(workspace: Workspace, viewer: str, faults: Json, links: list[Json])
     return {
         "team": {"id": ws.team_id, "name": ws.team_name},
         "command": ws.command,
-        "people": [_person(ws, member) for member in ws.members.values()],
+        "people": [_person(ws, member, at) for at, member in enumerate(ws.members.values())],
         "as": viewer,
         "channels": channels,
         "messages": {c["id"]: [_message(ws, m) for m in ws.visible_messages(c["id"], viewer)] for c in channels},
@@ -35,10 +34,11 @@ def snapshot(workspace: Workspace, viewer: str, faults: Json, links: list[Json])
         "toasts": [{"id": f"{viewer}-{i}", "text": text} for i, text in enumerate(ws.errors.get(viewer, []))],
         "faults": faults,
         "links": links,
+        "shortcuts": shortcuts,
     }
 
 
-def _person(ws: Workspace, member: Member) -> Json:
+def _person(ws: Workspace, member: Member, at: int) -> Json:
     words = member.name.split()
     initials = "".join(word[0] for word in words[:2]).upper() if words else "?"
     kind, note = "member", ""
@@ -56,7 +56,7 @@ def _person(ws: Workspace, member: Member) -> Json:
         "name": member.handle,
         "real_name": member.name,
         "initials": initials,
-        "color": _COLORS[zlib.crc32(member.id.encode()) % len(_COLORS)],
+        "color": _COLORS[at % len(_COLORS)],
         "kind": kind,
         "note": member.note or note or ", ".join(groups),
     }

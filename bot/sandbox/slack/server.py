@@ -44,8 +44,8 @@ class LocalSlack:
         self,
         port: int = 0,
         signing_secret: str = "local-signing-secret",  # noqa: S107  protects nothing but tests
-        bot_token: str = "xoxb-local",  # noqa: S107
-        app_token: str = "xapp-local",  # noqa: S107
+        bot_token: str = "xoxb-local",  # noqa: S107  as above
+        app_token: str = "xapp-local",  # noqa: S107  as above
         bot_url: str | None = None,
         host: str = "127.0.0.1",
     ) -> None:
@@ -98,7 +98,7 @@ class LocalSlack:
     async def stop(self) -> None:
         """Close every connection."""
         await self.delivery.close()
-        await self.sockets.disconnect("link_disabled")
+        await self.sockets.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -175,8 +175,13 @@ class LocalSlack:
         """`{"label", "url"}` of pages the browser page links to; append to it."""
         return self._page.links
 
+    @property
+    def shortcuts(self) -> list[Json]:
+        """`{"type": "global"|"message", "callback_id", "name"}` that the browser page offers; append to it."""
+        return self._page.shortcuts
+
     def add_person(self, id: str, name: str, **flags: Any) -> Person:  # noqa: A002  Slack's own name
-        """Add a person. Flags: deleted, is_bot, is_restricted, is_ultra_restricted, is_stranger, team_id, tz."""
+        """Add a person. Flags: deleted, is_bot, is_restricted, is_ultra_restricted, is_stranger, team_id, tz, note."""
         team_id = flags.pop("team_id", "T09FOREIGN" if flags.get("is_stranger") else self.team_id)
         member = Member(id, name, team_id, foreign=team_id != self.team_id, **flags)
         self.workspace.members[id] = member

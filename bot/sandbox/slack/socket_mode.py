@@ -97,11 +97,19 @@ class SocketMode:
             connection.waiting.pop(envelope_id, None)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Ask every connection to reconnect, or (`link_disabled`) to stay away, and close it."""
-        for connection in list(self._connections):
+        """Ask every connection to reconnect, or (`link_disabled`) to stay away; nothing new is sent over the old ones.
+
+        As with Slack the client closes the old connection; until then it may still answer what it was sent.
+        """
+        leaving, self._connections = self._connections, []
+        for connection in leaving:
             await connection.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
+        self._workspace.changed()
+
+    async def close(self) -> None:
+        """Close every connection, as when Slack goes away."""
+        for connection in list(self._connections):
             await connection.socket.close()
-            self._forget(connection)
 
     def _forget(self, connection: _Connection) -> None:
         if connection in self._connections:

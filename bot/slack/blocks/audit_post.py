@@ -12,20 +12,21 @@ from bot.slack.blocks.text import SECTION, code, cut, escape
 
 # One message takes this many records at most; each is one section.
 TOGETHER = 10
+# Slack takes about 13,000 characters of blocks in a message, counted as JSON, where a quote counts twice.
+MESSAGE = 6000
 SHOWN_HASH = 16
 
 
 def audit_post(records: Sequence[Record]) -> tuple[str, list[dict[str, Any]]]:
     """The text for notifications and the blocks of one message."""
-    blocks = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": cut(audit_line(record), SECTION)}} for record in records
-    ]
+    limit = min(SECTION, MESSAGE // len(records))
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": audit_line(record, limit)}} for record in records]
     first, last = records[0].seq, records[-1].seq
     return f"Audit record {first}" if first == last else f"Audit records {first} to {last}", blocks
 
 
-def audit_line(record: Record) -> str:
-    """One record in words. mrkdwn."""
+def audit_line(record: Record, limit: int = SECTION) -> str:
+    """One record in words, mrkdwn, at most `limit` characters; whatever must be cut, the hash stays."""
     body = json.loads(record.body)
     actor = body["actor"]
     # A name and an id, not a mention: the trail must not ping people.
@@ -40,7 +41,8 @@ def audit_line(record: Record) -> str:
     inputs += [f"{name}=(secret)" for name in body.get("secret_inputs") or {}]
     if inputs:
         parts.append(code(cut(" ".join(inputs), 1000)))
-    return f"{' · '.join(parts)}\n{code(record.hash[:SHOWN_HASH])} {escape(body['at'])}"
+    witness = f"\n{code(record.hash[:SHOWN_HASH])} {escape(body['at'])}"
+    return cut(" · ".join(parts), limit - len(witness)) + witness
 
 
 _SHOWN = {"reason": "because", "instance": "instance", "error": "error", "policy": "policy version"}

@@ -66,9 +66,12 @@ def workflow_form(
     entry: CatalogueEntry, memory: FormMemory, values: Mapping[str, Any] | None = None, note: str = ""
 ) -> dict[str, Any]:
     """The form, with `values` (typed) filled in, and a `note` (mrkdwn) above the fields where there is something to say."""
-    blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=f"*{escape(cut(entry.title, 150))}*"))]
+    blocks: list[Block] = []
+    if len(entry.title) > TITLE:  # the modal's own title holds it else
+        blocks.append(SectionBlock(text=MarkdownTextObject(text=f"*{escape(cut(entry.title, 150))}*")))
     if entry.description:
-        blocks.append(ContextBlock(elements=[MarkdownTextObject(text=escape(cut(entry.description, 1500)))]))
+        description = cut(escape(cut(entry.description, 1500)), SECTION)  # escaping makes it longer
+        blocks.append(ContextBlock(elements=[MarkdownTextObject(text=description)]))
     if note:
         blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(f":warning: {note}", SECTION))))
     blocks += [_field(field, values or {}) for field in entry.inputs]
@@ -97,6 +100,11 @@ def options_of(field: Input) -> tuple[AllowedValue, ...]:
 def choice(option: AllowedValue) -> Option:
     """One allowed value as an option of a select."""
     return Option(value=option_key(option.value), text=PlainTextObject(text=cut(option.label or " ", OPTION)))
+
+
+def typed_choice(text: str) -> Option | None:
+    """A value beside the listed ones as an option: it is its own key. None where an option can't hold it."""
+    return Option(value=text, text=PlainTextObject(text=cut(text, OPTION))) if 0 < len(text) <= OPTION_VALUE else None
 
 
 def option_key(value: Any) -> str:
@@ -133,7 +141,8 @@ def _hint(field: Input) -> PlainTextObject | None:
         parts.append("One a line, or a JSON array.")
     if field.secret:
         parts.append("Kept secret: it is shown and recorded nowhere. Slack shows it while you type.")
-    if field.has_default and field.default not in ("", None):
+    # Radio buttons can't be emptied, so there is nothing to say of that.
+    if field.has_default and field.default not in ("", None) and field.type is not InputType.BOOLEAN:
         parts.append(f"Empty means {cut(as_text(field.default), 100)}.")
     return PlainTextObject(text=cut(" ".join(parts), LABEL)) if parts else None
 
@@ -161,7 +170,7 @@ def _chosen(options: tuple[AllowedValue, ...], value: Any) -> Option | None:
     known = next((option for option in options if same(option.value, value)), None)
     if known is not None:
         return choice(known)
-    return choice(AllowedValue(value, as_text(value))) if len(as_text(value)) <= OPTION_VALUE else None
+    return typed_choice(as_text(value))
 
 
 def _typed(field: Input, filled: bool, value: Any) -> InputInteractiveElement:

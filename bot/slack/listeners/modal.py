@@ -40,10 +40,12 @@ async def open_modal(context: Context, incoming: Incoming, content: Awaitable[Co
     if task.done():
         await _first(context, incoming, task.result())
         return
-    view_id = await _open(context, incoming, loading())
+    view_id = await _open(context, incoming, loading(), tell=False)
     result = await _result(task)
-    if view_id is None:
-        await _first(context, incoming, result if isinstance(result, Said) else None)
+    if (
+        view_id is None
+    ):  # what is told now depends on what came of it: "type it again" after a start would start it twice
+        await _first(context, incoming, result)
     elif result is None:
         result = Said(
             "Done", ":white_check_mark: Your run has been taken; its message in the channel shows how it goes."
@@ -71,7 +73,7 @@ async def _first(context: Context, incoming: Incoming, result: Content) -> None:
         await _open(context, incoming, result)
 
 
-async def _open(context: Context, incoming: Incoming, view: dict[str, Any]) -> str | None:
+async def _open(context: Context, incoming: Incoming, view: dict[str, Any], *, tell: bool = True) -> str | None:
     """Open the view. Where its trigger is over, say so: the person only has to type the command again."""
     try:
         answer = await context.client.views_open(trigger_id=incoming.trigger_id, view=view)
@@ -80,6 +82,8 @@ async def _open(context: Context, incoming: Incoming, view: dict[str, Any]) -> s
         if "trigger" not in reason:
             raise
         log.warning("a modal could not be opened: %s", reason)
+        if not tell or "exchanged" in reason:  # exchanged: the same command came twice, and the first has the window
+            return None
         words = f":hourglass: That took too long for Slack to open a window. Please type {context.command} again."
         await context.voice.tell(incoming, "Too slow", words)
         return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from slack_sdk.models.blocks import Option
+
 from bot.domain.errors import WorkflowBotError
 from bot.domain.inputs import Input
-from bot.domain.workflows import AllowedValue
 from bot.slack.blocks.modals import STATIC_OPTIONS, workflow_option
-from bot.slack.blocks.text import OPTION_VALUE
-from bot.slack.blocks.workflow_form import FormMemory, choice, options_of
+from bot.slack.blocks.workflow_form import FormMemory, choice, options_of, typed_choice
 from bot.slack.ids import input_of
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
@@ -44,14 +44,14 @@ async def input_options(context: Context, incoming: Incoming) -> None:
         return
     field = entry.input(name) if entry and name and decision.allowed else None
     typed = str(incoming.body.get("value") or "").strip()
-    _answer(incoming, [choice(option).to_dict() for option in _matching(field, typed)] if field else [])
+    _answer(incoming, [option.to_dict() for option in _matching(field, typed)] if field else [])
 
 
-def _matching(field: Input, typed: str) -> list[AllowedValue]:
-    found = [option for option in options_of(field) if typed.lower() in option.label.lower()]
-    if field.extra and typed and len(typed) <= OPTION_VALUE and all(option.label != typed for option in found):
-        found.insert(0, AllowedValue(typed, typed))
-    return found[:STATIC_OPTIONS]
+def _matching(field: Input, typed: str) -> list[Option]:
+    listed = [option for option in options_of(field) if typed.lower() in option.label.lower()]
+    found = [choice(option) for option in listed]
+    extra = typed_choice(typed) if field.extra and all(option.label != typed for option in listed) else None
+    return ([extra, *found] if extra else found)[:STATIC_OPTIONS]
 
 
 def _answer(incoming: Incoming, options: list[dict[str, Any]]) -> None:

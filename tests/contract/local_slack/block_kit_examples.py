@@ -36,7 +36,12 @@ def button(action_id: str = "press", **more: Any) -> Json:
 
 
 def select(**more: Any) -> Json:
-    return {"type": "static_select", "action_id": "pick", **({} if "option_groups" in more else {"options": options(1)}), **more}
+    return {
+        "type": "static_select",
+        "action_id": "pick",
+        **({} if "option_groups" in more else {"options": options(1)}),
+        **more,
+    }
 
 
 def external(**more: Any) -> Json:
@@ -57,4 +62,11 @@ def field(element: Json, block_id: str = "field", **more: Any) -> Json:
 
 def modal(*blocks: Json, **more: Any) -> Json:
     shown = list(blocks) or [section()]
-    return {"type": "modal", "title": plain("Title"), "submit": plain("Go"), "callback_id": "form", "blocks": shown, **more}
+    return {
+        "type": "modal",
+        "title": plain("Title"),
+        "submit": plain("Go"),
+        "callback_id": "form",
+        "blocks": shown,
+        **more,
+    }

@@ -249,9 +249,10 @@ async def test_a_reaction_is_added_once(slack: LocalSlack, client: AsyncWebClien
 
 async def test_posting_too_fast_in_one_channel_is_limited(slack: LocalSlack, client: AsyncWebClient) -> None:
     slack.rate_limits.enabled = True
+    for _ in range(4):
+        await client.chat_postMessage(channel="C01OPS", text="x")
     with pytest.raises(SlackApiError) as failure:
-        for _ in range(6):
-            await client.chat_postMessage(channel="C01OPS", text="x")
+        await client.chat_postMessage(channel="C01OPS", text="x")
     assert code_of(failure) == "ratelimited"
     assert failure.value.response.status_code == 429
     assert int(failure.value.response.headers["Retry-After"]) >= 1

@@ -1,0 +1,69 @@
+"""The scene of an acceptance test: the whole bot between a local Slack and a local Datadog, once on each database."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox.datadog import LocalDatadog
+from bot.sandbox.slack import LocalSlack
+from bot.sandbox.world import open_world
+from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene
+
+
+@pytest.fixture
+def door() -> str:
+    """How Slack reaches the bot: a test that must hold for both says `@pytest.mark.parametrize("door", DOORS)`."""
+    return "http"
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """Settings beside those of every scene; a test may bring its own by parametrising this."""
+    return {}
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[LocalSlack]:
+    async with LocalSlack() as slack:
+        slack.add_person(ALICE, "Alice Moreau")
+        slack.add_person(BOB, "Bob Tanaka")
+        slack.add_person(ADMIN, "Ada Admin")
+        slack.add_channel(OPS, "ops")
+        slack.add_channel(GENERAL, "general")
+        slack.add_channel(AUDIT, "audit")
+        yield slack
+
+
+@pytest.fixture
+async def datadog() -> AsyncIterator[LocalDatadog]:
+    with socket.socket() as free:  # a port of its own, so that a test can stop it and start it again
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with LocalDatadog(port) as datadog:
+        yield datadog
+
+
+@pytest.fixture
+async def scene(
+    slack: LocalSlack, datadog: LocalDatadog, database_url: str, door: str, environment: dict[str, str]
+) -> AsyncIterator[Scene]:
+    """Fails a test in which the bot did something that Slack would refuse, unless the test is about that."""
+    environment = {"AUDIT_CHANNEL": AUDIT, "ADMINS": ADMIN, **environment}
+    socket_mode = door == "socket"
+    async with open_world(slack, datadog, database_url, socket_mode=socket_mode, environment=environment) as world:
+        scene = Scene(slack, datadog, database_url, world)
+        await scene.offer()
+        yield scene
+    assert slack.violations == scene.expected_violations
+    assert slack.slow_answers == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the bot does again after seconds, it does after moments."""
+    monkeypatch.setattr("bot.use_cases.launch_run.FIRST_WAIT", 0.1)
+    monkeypatch.setattr("bot.use_cases.tend_runs.POLL", 0.05)
+    monkeypatch.setattr("bot.slack.announcer.POLL", 0.05)

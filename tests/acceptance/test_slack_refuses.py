@@ -1,0 +1,151 @@
+"""Slack refuses, limits or is away: the run goes on, and the person is told another way or later."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.domain.runs import State
+from tests.acceptance.scene import AUDIT, OPS, RESTART, Scene, until, words
+
+RUN = f"/workflow run {RESTART} service=web"
+
+
+@pytest.mark.parametrize("code", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"])
+async def test_where_the_channel_is_closed_to_the_bot_the_requester_is_told_directly(scene: Scene, code: str) -> None:
+    scene.slack.faults.fail("chat.postMessage", code, times=1)
+
+    await scene.alice.command(OPS, RUN)
+
+    await scene.told(scene.alice, "so I tell you here", "was started by", channel=scene.alice.dm)
+    assert len(scene.payloads) == 1
+
+
+async def test_in_a_private_channel_without_the_bot_the_requester_is_told_directly(scene: Scene) -> None:
+    scene.slack.workspace.channels[OPS].is_private = True
+    scene.slack.workspace.channels[OPS].bot_is_member = False
+
+    await scene.alice.command(OPS, RUN)
+
+    await scene.told(scene.alice, "/invite @workflow-bot", "was started by", channel=scene.alice.dm)
+
+
+async def test_a_message_that_slack_refused_at_first_arrives_once(scene: Scene, impatient: None) -> None:
+    scene.slack.faults.fail("chat.postMessage", "internal_error", status=500, times=3)
+
+    await scene.alice.command(OPS, RUN)
+
+    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "launched", channel=AUDIT) if scene.slack.messages(AUDIT) else None
+    assert len([m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]) == 1
+    assert len(scene.payloads) == 1
+
+
+async def test_a_rate_limit_is_respected_and_the_message_arrives(scene: Scene, impatient: None) -> None:
+    scene.slack.faults.fail("chat.postMessage", "ratelimited", retry_after=1, times=2)
+
+    await scene.alice.command(OPS, RUN)
+
+    await scene.told(scene.alice, "was started by")
+    limited = [c for c in scene.slack.calls_of("chat.postMessage") if c.response.get("error") == "ratelimited"]
+    for refused in limited:
+        later = [
+            call
+            for call in scene.slack.calls_of("chat.postMessage")
+            if call.params["channel"] == refused.params["channel"] and call.at > refused.at
+        ]
+        assert all(call.at - refused.at >= 1 for call in later)
+
+
+async def test_a_burst_in_one_channel_stays_within_slacks_limits_and_all_of_it_arrives(scene: Scene) -> None:
+    scene.slack.rate_limits.enabled = True
+    for _ in range(6):
+        await scene.alice.command(OPS, RUN)
+
+    async def all_told() -> bool:
+        said = [m for m in scene.slack.messages(OPS) if "was started by" in words(m)]
+        return len(said) == 6
+
+    await until(all_told, timeout=20)
+    assert len(scene.payloads) == 6
+
+
+async def test_a_message_posted_whose_answer_was_lost_is_followed_by_one_more_at_most(
+    scene: Scene, impatient: None
+) -> None:
+    scene.slack.faults.drop("chat.postMessage", after=True)
+
+    await scene.alice.command(OPS, RUN)
+
+    await scene.only_run(State.RUNNING)
+    await scene.told(scene.alice, "was started by")
+    assert 1 <= len([m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]) <= 2
+    assert len(scene.payloads) == 1
+
+
+@pytest.mark.parametrize("text", ["", " run restart-service env=staging"])
+async def test_where_the_trigger_has_expired_the_person_is_told_to_type_again(scene: Scene, text: str) -> None:
+    scene.slack.faults.fail("views.open", "expired_trigger_id", times=1)
+
+    await scene.alice.command(OPS, f"/workflow{text}")
+
+    await scene.told_privately(scene.alice, "too long for Slack to open a window", "/workflow")
+    assert scene.payloads == []
+
+
+async def test_where_slack_refuses_the_window_for_another_reason_the_person_is_told(scene: Scene) -> None:
+    scene.slack.faults.fail("views.open", "internal_error", status=500, times=1)
+
+    await scene.alice.command(OPS, "/workflow")
+
+    await scene.told_privately(scene.alice, "Something went wrong in the bot")
+
+
+async def test_a_response_url_that_does_not_work_any_more_is_followed_by_a_direct_message(scene: Scene) -> None:
+    payload = scene.bob._client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], RUN[10:])
+    scene.slack.response_urls.expire()
+
+    await scene.slack.deliver("command", payload)
+
+    await scene.told(scene.bob, "No rule lets you run", channel=scene.bob.dm)
+    scene.expected_violations.append("response_url: expired_url")
+
+
+async def test_a_response_url_on_a_foreign_host_is_never_called(scene: Scene) -> None:
+    called = asyncio.Event()
+
+    async def trap(_: web.Request) -> web.Response:
+        called.set()
+        return web.Response()
+
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{path:.*}", trap)
+    runner = web.AppRunner(stranger)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/response/1"
+    payload = scene.bob._client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], RUN[10:])
+
+    await scene.slack.deliver("command", payload | {"response_url": url})
+
+    await scene.told(scene.bob, "No rule lets you run", channel=scene.bob.dm)
+    assert not called.is_set()
+    async with aiohttp.ClientSession() as session, session.get(url):
+        assert called.is_set()  # the trap would have caught it
+    await runner.cleanup()
+
+
+async def test_while_slack_is_away_the_run_starts_and_is_told_when_it_is_back(scene: Scene, impatient: None) -> None:
+    await scene.alice.command(OPS, "/workflow list")  # the bot knows Alice
+    scene.slack.faults.drop("*", times=None)
+
+    await scene.alice.command(OPS, RUN)
+    await scene.only_run(State.RUNNING)
+    assert [m for m in scene.slack.messages(OPS) if "was started by" in words(m)] == []
+    scene.slack.faults.clear()
+
+    await scene.told(scene.alice, "was started by")
+    assert len(scene.payloads) == 1

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from bot.domain.runs import State, may_follow
+
+# Written out once more, by hand: a new move is a decision, and this is where it is made twice.
+LEGAL = {
+    (State.READY, State.LAUNCHING),
+    (State.READY, State.NOT_STARTED),
+    (State.LAUNCHING, State.RUNNING),
+    (State.LAUNCHING, State.NOT_STARTED),
+    (State.LAUNCHING, State.READY),
+    (State.LAUNCHING, State.UNKNOWN),
+    (State.UNKNOWN, State.RUNNING),
+    (State.UNKNOWN, State.NOT_STARTED),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(State, State)))
+def test_a_run_moves_only_where_it_may(before: State, after: State) -> None:
+    assert may_follow(before, after) is ((before, after) in LEGAL)
+
+
+@pytest.mark.parametrize("state", State)
+def test_nothing_that_may_have_been_sent_is_made_ready_again_but_by_its_own_launch(state: State) -> None:
+    assert may_follow(state, State.READY) is (state is State.LAUNCHING)
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.NOT_STARTED, State.UNKNOWN])
+def test_what_was_sent_or_has_ended_is_never_launched_again(state: State) -> None:
+    assert not may_follow(state, State.LAUNCHING)

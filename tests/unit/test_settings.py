@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot.domain.errors import InvalidSettings
+from bot.domain.people import Kind
+from bot.settings import Settings, read_settings, require_datadog, require_slack
+
+EVERY = {
+    "SLACK_BOT_TOKEN": "xoxb-bot-token",
+    "SLACK_SIGNING_SECRET": "signing-secret",
+    "SLACK_APP_TOKEN": "xapp-app-token",
+    "SLACK_API_URL": "http://127.0.0.1:9/api/",
+    "SLACK_COMMAND": "/run-it",
+    "DD_SITE": "datadoghq.eu",
+    "DD_API_KEY": "api-key",
+    "DD_APP_KEY": "app-key",
+    "DD_ACCESS_TOKEN": "access-token",
+    "DD_API_URL": "http://localhost:8",
+    "DATABASE_URL": "postgresql://bot:password@db/bot",
+    "AUDIT_CHANNEL": "C01AUDIT",
+    "AUDIT_KEY": "audit-key",
+    "ENCRYPTION_KEY": "new old",
+    "ADMINS": "U01ALICE, U02BOB",
+    "ALLOW_ACTORS": "guest external",
+    "POLICY_FILE": "/etc/policy.yml",
+    "HOST": "0.0.0.0",  # noqa: S104 - only read here, nothing listens
+    "PORT": "8080",
+    "LOG_LEVEL": "debug",
+    "LOG_FORMAT": "json",
+}
+SECRETS = [info.alias or "" for info in Settings.model_fields.values() if info.annotation is SecretStr]
+
+
+def error_of(**environment: str) -> str:
+    with pytest.raises(InvalidSettings) as error:
+        read_settings(environment)
+    return str(error.value)
+
+
+def test_every_setting_is_read_from_its_variable() -> None:
+    assert set(EVERY) == {info.alias for info in Settings.model_fields.values()}
+    settings, defaults = read_settings(EVERY), Settings()
+    same = [name for name in Settings.model_fields if getattr(settings, name) == getattr(defaults, name)]
+    assert same == []
+    assert settings.admins == ("U01ALICE", "U02BOB")
+    assert settings.admitted == {Kind.GUEST, Kind.EXTERNAL}
+    assert (settings.port, settings.log_level, settings.policy_file) == (8080, "DEBUG", Path("/etc/policy.yml"))
+
+
+def test_nothing_has_to_be_set_and_empty_means_not_set() -> None:
+    assert read_settings({}) == Settings()
+    assert read_settings(dict.fromkeys(EVERY, " ")) == Settings()
+    assert read_settings({}).host == "127.0.0.1"
+    assert not read_settings({}).socket_mode
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(EVERY[name] + "\n")
+    settings = read_settings({f"{name}_FILE": str(path)})
+    assert EVERY[name] in settings.secrets()
+    assert (
+        error_of(**{name: EVERY[name], f"{name}_FILE": str(path)})
+        == f"{name} and {name}_FILE are both set. Keep one of them."
+    )
+    assert error_of(**{f"{name}_FILE": str(tmp_path / "none")}).startswith(f"{name}_FILE: ")
+
+
+def test_a_secret_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe")
+    assert "it isn't text" in error_of(DD_API_KEY_FILE=str(path))
+
+
+def test_settings_show_no_secret() -> None:
+    shown = repr(read_settings(EVERY)) + str(read_settings(EVERY))
+    assert [name for name in SECRETS if EVERY[name] in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "http-secret", "PORT: "),
+        ("PORT", "70000", "PORT: "),
+        ("LOG_LEVEL", "loud-secret", "LOG_LEVEL: "),
+        ("LOG_FORMAT", "xml-secret", "LOG_FORMAT: "),
+        ("SLACK_COMMAND", "workflow-secret", "SLACK_COMMAND: "),
+        ("AUDIT_CHANNEL", "#audit-secret", "AUDIT_CHANNEL: "),
+        ("DD_API_URL", "https://evil.example/secret", "DD_API_URL is for a stand-in on this machine only"),
+        ("DD_API_URL", "http://127.0.0.1@evil.example", "DD_API_URL is for a stand-in"),
+        ("DD_API_URL", "http://localhost.evil.example", "DD_API_URL is for a stand-in"),
+        ("SLACK_API_URL", "http://evil.example/api/", "SLACK_API_URL has to be https"),
+        ("SLACK_API_URL", "https://slack.com/api", "SLACK_API_URL has to end with a slash"),
+        ("ALLOW_ACTORS", "guests", "ALLOW_ACTORS: “guests” is not a kind of person that can be let in. Did you mean “guest”?"),
+        ("ALLOW_ACTORS", "everybody", "Known: bot, external, guest."),
+        ("ALLOW_ACTORS", "deactivated", "“deactivated” is not a kind of person that can be let in"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_with_the_variables_name(name: str, value: str, words: str) -> None:
+    error = error_of(**{name: value})
+    assert words in error
+    assert "secret" not in error
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    lines = error_of(PORT="x", LOG_FORMAT="xml", DD_API_KEY_FILE="/nowhere/at-all").split("\n")
+    assert len(lines) == 3
+
+
+def test_serving_needs_a_bot_token_and_a_way_to_trust_requests() -> None:
+    with pytest.raises(InvalidSettings, match=r"(?s)SLACK_BOT_TOKEN is missing.*SLACK_SIGNING_SECRET is missing"):
+        require_slack(read_settings({}))
+    with pytest.raises(InvalidSettings, match="isn't a bot token") as error:
+        require_slack(read_settings({"SLACK_BOT_TOKEN": "xoxp-user-token", "SLACK_SIGNING_SECRET": "s"}))
+    assert "xoxp-user-token" not in str(error.value)
+    with pytest.raises(InvalidSettings, match="isn't an app-level token"):
+        require_slack(read_settings({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xoxb-1"}))
+    require_slack(read_settings({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"}))
+    require_slack(read_settings({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}))
+
+
+def test_datadog_needs_a_pair_of_keys_or_a_bearer_token() -> None:
+    for keys in ({}, {"DD_API_KEY": "a"}, {"DD_APP_KEY": "b"}):
+        with pytest.raises(InvalidSettings, match="DD_API_KEY and DD_APP_KEY"):
+            require_datadog(read_settings(keys))
+    require_datadog(read_settings({"DD_API_KEY": "a", "DD_APP_KEY": "b"}))
+    require_datadog(read_settings({"DD_ACCESS_TOKEN": "t"}))
