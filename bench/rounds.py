@@ -88,7 +88,12 @@ def open_arena(stand_ins: Program) -> Arena:
 
 
 def run(
-    row: Row, contenders: dict[str, Contender], arena: Arena, effort: Effort, fastest: int, advance: Callable[[str], None]
+    row: Row,
+    contenders: dict[str, Contender],
+    arena: Arena,
+    effort: Effort,
+    fastest: int,
+    advance: Callable[[str], None],
 ) -> None:
     """Fill the row. `advance` is told what is being measured, once for each measurement."""
     for contender in contenders.values():

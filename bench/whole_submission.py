@@ -61,9 +61,7 @@ def measure(
         for name, fixed in rivals.items():
             arguments = {**common, "fixed": fixed}
             programs[name] = stack.enter_context(started("bench.servers.sixty_lines", arguments, core))
-        contenders = {
-            name: Contender(program, view=view, waits_for_message=True) for name, program in programs.items()
-        }
+        contenders = {name: Contender(program, view=view, waits_for_message=True) for name, program in programs.items()}
         run(row, contenders, arena, effort, FASTEST, advance)
     return row
 

@@ -13,18 +13,19 @@ import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.datadog.client import Datadog
 from bot.datadog.connections import open_http
 from bot.datadog.credentials import Credentials
 from bot.datadog.sites import Site, find_site, run_url
-from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
 from bot.domain.runs import Run
 from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table, build_app
-from bot.slack.directory import SlackDirectory
+from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE, SlackDirectory
 from bot.slack.ids import Action, View
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.command import command
@@ -168,15 +169,17 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     site = web.TCPSite(runner, settings.host, settings.port)
     await site.start()
     socket: AsyncSocketModeHandler | None = None
+    connecting: asyncio.Task[None] | None = None
     try:
         if settings.socket_mode:
-            token = settings.slack_app_token.get_secret_value()
-            socket = AsyncSocketModeHandler(bot.app, token, web_client=bot.client)
-            await socket.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+            socket = await _open_socket(bot, settings.slack_app_token.get_secret_value())
+            # It tries until it succeeds, so a Slack that is away at the start is waited for beside the rest.
+            connecting = asyncio.create_task(socket.connect_async())  # type: ignore[no-untyped-call]  # Bolt's
         yield int(runner.addresses[0][1])
     finally:
         await site.stop()
-        if socket is not None:
+        if socket is not None and connecting is not None:
+            connecting.cancel()
             await socket.close_async()  # type: ignore[no-untyped-call]  # as above
         await bot.switchboard.drain(DRAIN)
         stopping.set()
@@ -184,6 +187,25 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         bot.announcer.wake()
         await asyncio.gather(*loops)
         await runner.cleanup()
+
+
+async def _open_socket(bot: Bot, token: str) -> AsyncSocketModeHandler:
+    """A Socket Mode connection about to be made. Raises InvalidSettings where Slack refuses the token."""
+    socket = AsyncSocketModeHandler(bot.app, token, web_client=bot.client)
+    try:
+        answer = await bot.client.apps_connections_open(app_token=token)
+    except SlackApiError as error:
+        if error.response.get("error") in REFUSED_TOKEN:
+            raise InvalidSettings(
+                "Slack refuses SLACK_APP_TOKEN. Make one at Basic Information, App-Level Tokens, with connections:write."
+            ) from None
+    except UNREACHABLE:
+        log.warning("Slack does not answer; the socket is opened as soon as it does")
+    else:
+        socket.client.wss_uri = answer[
+            "url"
+        ]  # Slack gives out few of these a minute, so it is used and not thrown away
+    return socket
 
 
 async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:

@@ -24,6 +24,10 @@ def _words(value: Any) -> Any:
     return tuple(word for word in value.replace(",", " ").split() if word) if isinstance(value, str) else value
 
 
+def _with_slash(value: Any) -> Any:
+    return f"{value}/" if isinstance(value, str) and not value.endswith("/") else value
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
@@ -35,7 +39,7 @@ class Settings(BaseModel):
     slack_bot_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_BOT_TOKEN")
     slack_signing_secret: SecretStr = Field(default=SecretStr(""), alias="SLACK_SIGNING_SECRET")
     slack_app_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_APP_TOKEN")
-    slack_api_url: str = Field(default=SLACK_API, alias="SLACK_API_URL")
+    slack_api_url: Annotated[str, BeforeValidator(_with_slash)] = Field(default=SLACK_API, alias="SLACK_API_URL")
     slack_command: str = Field(default="/workflow", alias="SLACK_COMMAND", pattern=r"^/[a-z0-9_-]{1,31}$")
     dd_site: str = Field(default="datadoghq.com", alias="DD_SITE")
     dd_api_key: SecretStr = Field(default=SecretStr(""), alias="DD_API_KEY")
@@ -151,8 +155,6 @@ def _check(settings: Settings) -> list[str]:
         )
     if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
-    if not settings.slack_api_url.endswith("/"):
-        problems.append("SLACK_API_URL has to end with a slash, as in https://slack.com/api/.")
     return problems
 
 

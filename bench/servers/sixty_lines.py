@@ -78,7 +78,9 @@ class _Gunicorn(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> SlackRequestHandler:
-        return SlackRequestHandler(build(self._arguments["slack"], self._arguments["datadog"], self._arguments["fixed"]))
+        return SlackRequestHandler(
+            build(self._arguments["slack"], self._arguments["datadog"], self._arguments["fixed"])
+        )
 
 
 def _say_ready(worker: Any) -> None:

@@ -46,9 +46,10 @@ def tail(lines: int, form: str) -> None:
 
 @audit.command()
 @click.option("--after", type=click.IntRange(0), default=0, help="Only records after this sequence number.")
+@click.option("--format", "form", type=click.Choice(["json"]), default="json", help="JSON Lines.")
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
 @sentences
-def export(after: int, output: Path | None) -> None:
+def export(after: int, form: str, output: Path | None) -> None:  # one format so far
     """The trail as JSON Lines, with the chain: each line has the record, its canonical bytes and its hash."""
     count = wait_for(_export(load_settings(), after, output))
     words.print(f"{count} record(s) exported.")

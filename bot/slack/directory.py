@@ -22,6 +22,11 @@ REMEMBERED = 20_000  # people
 
 UNREACHABLE = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError)
 
+# Slack docs: errors of auth.test. Asking again won't help.
+REFUSED_TOKEN = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -91,7 +96,7 @@ class SlackDirectory:
             answer = await asyncio.wait_for(self._client.auth_test(), CALL_LIMIT)
         except SlackApiError as error:
             reason = error.response.get("error")
-            if reason in ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"):
+            if reason in REFUSED_TOKEN:
                 raise InvalidSettings(
                     f"Slack refuses SLACK_BOT_TOKEN ({reason}). Copy the token from the app's page: OAuth & Permissions."
                 ) from None

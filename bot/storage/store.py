@@ -73,6 +73,15 @@ class SqlStore:
 
     async def read(self, question: Callable[[Any], Awaitable[T]]) -> T:
         """Answer a question from a consistent view. Raises NotRecorded when the database can't be read."""
+        try:
+            return await self._ask(question)
+        except NotRecorded as error:
+            if not getattr(error.__cause__, "connection_invalidated", False):
+                raise
+        # The database had ended the connection, as after a failover. The pool has dropped it, and reading changes nothing.
+        return await self._ask(question)
+
+    async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
         with _database_errors("read"):
             async with self._reader.connect() as connection:
                 return await question(Transaction(connection, await _now(connection)))
