@@ -14,7 +14,7 @@ CODE = $(wildcard bot tests migrations bench)
 COVERAGE_ARGS := --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox serve test check format format-check lint types contracts bench build lock clean environment runtime bench-environment
+.PHONY: help sandbox serve test check format format-check lint types contracts bench pictures build lock clean environment runtime bench-environment
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ contracts: environment ## Check which room may import which (import-linter)
 
 bench: bench-environment ## Measure speed, each figure as a ratio with both sides in one run
 	$(PY) bench $(ARGS)
+
+pictures: environment ## Take the pictures of the documents anew (needs a Chromium)
+	$(PY) docs.pictures.make
 
 # ------------------------------------------------------------------------------------------------------- to work with it
 

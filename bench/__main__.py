@@ -28,7 +28,7 @@ WIDTH = 160  # characters where nobody looks at the table on a screen
 
 @click.command()
 @click.option("--quick", is_flag=True, help="One short round, under a minute: to see that it works, not how fast.")
-@click.option("--rounds", type=click.IntRange(1, 50), help="Rounds of each measurement.  [default: 5]")
+@click.option("--rounds", type=click.IntRange(1, 50), help="Rounds of each measurement.  [default: 3]")
 @click.option("--seconds", type=click.FloatRange(0.1, 30), help="Length of one measurement.  [default: 1]")
 @click.option("--people", type=click.IntRange(1, 64), multiple=True, help="At a time; several.  [default: 1, 16, 64]")
 @click.option("--row", "rows", type=click.Choice(ROWS), multiple=True, help="Only this row; several.")
@@ -46,7 +46,7 @@ def main(
     """Measure the bot against its rivals on this machine, both sides in one run. Progress goes to standard error."""
     effort = Effort(
         people=people or ((1, 64) if quick else (1, 16, 64)),
-        rounds=rounds or (1 if quick else 5),
+        rounds=rounds or (1 if quick else 3),
         seconds=seconds or (0.5 if quick else 1.0),
     )
     try:

@@ -68,7 +68,7 @@ def submission(number: int, person: int, view: dict[str, Any]) -> bytes:
         "private_metadata": json.dumps(memory),
         "state": {"values": state},
     }
-    payload = {
+    payload: dict[str, Any] = {
         "type": "view_submission",
         "token": "unused",
         "team": {"id": "T0BENCH", "domain": "bench"},

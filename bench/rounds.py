@@ -78,7 +78,8 @@ class Arena:
             return ""
         sent, done = result["sent"], self.order(f"tally {job.first} {job.limit}")
         if (done["started"], done["twice"], done["posted"]) != (sent, 0, sent):
-            return f"of {sent} submissions {done['started']} were started ({done['twice']} more than once), {done['posted']} posted"
+            started = f"{done['started']} were started ({done['twice']} of them more than once)"
+            return f"of {sent} submissions {started}, {done['posted']} posted"
         return ""
 
 

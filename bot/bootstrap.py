@@ -159,10 +159,10 @@ def build_table(context: Context) -> Table:
 @contextlib.asynccontextmanager
 async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     """Serve until left; then stop taking work, drain what is in flight, and tell Slack the last of it. Yields the port."""
-    stopping = asyncio.Event()
+    stopping, all_told = asyncio.Event(), asyncio.Event()
     loops = [
         asyncio.create_task(bot.worker.tend(stopping), name="run worker"),
-        asyncio.create_task(bot.announcer.announce(stopping), name="announcer"),
+        asyncio.create_task(bot.announcer.announce(all_told), name="announcer"),
     ]
     runner = web.AppRunner(bot.web, access_log=None)
     await runner.setup()
@@ -184,6 +184,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         await bot.switchboard.drain(DRAIN)
         stopping.set()
         await bot.worker.drain(DRAIN)
+        all_told.set()  # only now: an announcer that looks once more while a call is in flight would miss its end
         bot.announcer.wake()
         await asyncio.gather(*loops)
         await runner.cleanup()

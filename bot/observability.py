@@ -15,6 +15,9 @@ SHAPES = re.compile(
 )
 HIDDEN = "[hidden]"
 
+# What every record has; anything else was attached by whoever logged, and JSON lines show it.
+_OWN = frozenset(vars(logging.makeLogRecord({})))
+
 # Libraries whose INFO holds bodies, signatures or URLs.
 NOISY = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp.access", "alembic")
 
@@ -38,6 +41,9 @@ class Redaction(logging.Filter):
         except (TypeError, ValueError, KeyError):  # a wrong format string must not stop what was going on
             message = f"{record.msg} {record.args}"
         record.msg, record.args = self.clean(message), None
+        for name, value in vars(record).items():
+            if name not in _OWN:
+                setattr(record, name, self.clean(str(value)))
         if record.exc_info:
             formatter = logging.Formatter()
             record.exc_text = self.clean(formatter.formatException(record.exc_info))

@@ -17,7 +17,7 @@ async def serve() -> None:
 
     async def answer(request: web.Request) -> web.Response:
         body = (await request.read()).decode()
-        if not verifier.is_valid_request(body, {name: value for name, value in request.headers.items()}):
+        if not verifier.is_valid_request(body, dict(request.headers.items())):
             return web.Response(status=401)
         fields = dict(parse_qsl(body, keep_blank_values=True))
         return web.Response(status=200 if "command" in fields else 400)

@@ -42,7 +42,7 @@ def build(slack: str, datadog: str, fixed: bool) -> App:
         body = WorkflowInstanceCreateRequest(meta=WorkflowInstanceCreateMeta(payload=inputs))
         return str(WorkflowAutomationApi(client).create_workflow_instance(workflow_id=WORKFLOW, body=body).data.id)
 
-    @app.view("workflow_form")  # type: ignore[untyped-decorator]  # Bolt leaves it untyped
+    @app.view("workflow_form")
     def submitted(ack: Any, body: dict[str, Any], view: dict[str, Any], client: WebClient) -> None:
         user, channel = body["user"]["id"], view["private_metadata"].split('"c": "')[1].split('"')[0]
         if user not in permitted:
@@ -64,7 +64,7 @@ def build(slack: str, datadog: str, fixed: bool) -> App:
     return app
 
 
-class _Gunicorn(BaseApplication):
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
     """gunicorn with one process and many threads, said in Python instead of on the command line."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:

@@ -67,7 +67,8 @@ async def _tail(settings: Settings, lines: int) -> list[Record]:
 
 async def _export(settings: Settings, after: int, output: Path | None) -> int:
     count = 0
-    with click.open_file(str(output) if output else "-", "w", encoding="utf-8") as file:
+    # Atomic: a file from before stays as it was until the new one is complete.
+    with click.open_file(str(output) if output else "-", "w", encoding="utf-8", atomic=output is not None) as file:
         async with bootstrap.open_store(settings) as store:
             async for record in _all(store, after):
                 file.write(json.dumps(record_json(record), ensure_ascii=False) + "\n")

@@ -11,6 +11,7 @@ import click
 from bot import bootstrap
 from bot.cli.db import upgrade_schema
 from bot.cli.output import load_settings, sentences, wait_for
+from bot.datadog.sites import find_site
 from bot.domain.errors import SlackUnavailable
 from bot.settings import Settings, require_datadog, require_slack
 
@@ -25,6 +26,7 @@ def serve(migrate: bool) -> None:
     settings = load_settings()
     require_slack(settings)
     require_datadog(settings)
+    find_site(settings.dd_site)
     if migrate:
         upgrade_schema(settings)
     wait_for(_serve(settings))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
 
@@ -44,21 +46,11 @@ tests:
 """
 
 
-def furnish_slack(slack: LocalSlack) -> None:
-    """Three people and three channels."""
-    slack.add_person(ALICE, "Alice Moreau", note="Site reliability: may run everything in #ops")
-    slack.add_person(BOB, "Bob Tanaka", note="Developer: may restart in staging, and collect diagnostics anywhere")
-    slack.add_person(GUEST, "Gil Navarro", is_restricted=True, note="A guest from an agency: may run nothing")
-    slack.add_channel(OPS, "ops", members=[ALICE, BOB, GUEST])
-    slack.add_channel(GENERAL, "general", members=[ALICE, BOB, GUEST])
-    slack.add_channel(AUDIT, "audit", members=[ALICE, BOB])
-
-
-def furnish_datadog(datadog: LocalDatadog) -> str:
-    """Four workflows, and the policy that lists them."""
-    restart = datadog.add_workflow(
-        name="Restart a service",
-        parameters=[
+# What each workflow is in Datadog, by the name that it has in the policy's text.
+WORKFLOWS: dict[str, dict[str, Any]] = {
+    "restart": {
+        "name": "Restart a service",
+        "parameters": [
             {
                 "name": "service",
                 "type": "STRING",
@@ -74,39 +66,55 @@ def furnish_datadog(datadog: LocalDatadog) -> str:
             },
             {"name": "reason", "type": "STRING", "label": "Reason"},
         ],
-        steps=["Check health", "Drain traffic", "Restart pods", "Wait until ready"],
-        step_seconds=1.5,
-        outputs={"restarted_pods": 6},
-    )
-    scale = datadog.add_workflow(
-        name="Scale a service",
-        parameters=[
+        "steps": ["Check health", "Drain traffic", "Restart pods", "Wait until ready"],
+        "step_seconds": 1.5,
+        "outputs": {"restarted_pods": 6},
+    },
+    "scale": {
+        "name": "Scale a service",
+        "parameters": [
             {"name": "service", "type": "STRING", "label": "Service", "allowedValues": ["web", "api", "worker"]},
             {"name": "replicas", "type": "NUMBER", "label": "Replicas", "defaultValue": 3},
             {"name": "dry_run", "type": "BOOLEAN", "label": "Only pretend", "defaultValue": True},
             {"name": "zones", "type": "ARRAY_STRING", "label": "Zones", "allowedValues": ["a", "b", "c"]},
         ],
-        steps=["Read the deployment", "Scale"],
-        step_seconds=1.0,
-    )
-    rotate = datadog.add_workflow(
-        name="Rotate credentials",
-        parameters=[
+        "steps": ["Read the deployment", "Scale"],
+        "step_seconds": 1.0,
+    },
+    "rotate": {
+        "name": "Rotate credentials",
+        "parameters": [
             {"name": "token", "type": "STRING"},
             {"name": "options", "type": "OBJECT", "label": "Options", "defaultValue": {"notify": True}},
         ],
-        steps=["Create", "Distribute", "Revoke the old ones"],
-        step_seconds=1.0,
-        outcome="STEP_ERROR",
-    )
-    collect = datadog.add_workflow(
-        name="Collect diagnostics",
-        parameters=[
+        "steps": ["Create", "Distribute", "Revoke the old ones"],
+        "step_seconds": 1.0,
+        "outcome": "STEP_ERROR",
+    },
+    "collect": {
+        "name": "Collect diagnostics",
+        "parameters": [
             {"name": "hosts", "type": "ARRAY_STRING", "label": "Hosts", "defaultValue": ["web-1"]},
             {"name": "ticket", "type": "STRING", "label": "Ticket", "defaultValue": ""},
         ],
-        steps=["Gather logs", "Upload"],
-        step_seconds=1.0,
-        outputs={"archive": "diagnostics.tar.gz"},
-    )
-    return POLICY.format(restart=restart, scale=scale, rotate=rotate, collect=collect)
+        "steps": ["Gather logs", "Upload"],
+        "step_seconds": 1.0,
+        "outputs": {"archive": "diagnostics.tar.gz"},
+    },
+}
+
+
+def furnish_slack(slack: LocalSlack) -> None:
+    """Three people and three channels."""
+    slack.workspace.home_tab = False
+    slack.add_person(ALICE, "Alice Moreau", note="Site reliability: may run everything in #ops")
+    slack.add_person(BOB, "Bob Tanaka", note="Developer: may restart in staging, and collect diagnostics anywhere")
+    slack.add_person(GUEST, "Gil Navarro", is_restricted=True, note="A guest from an agency: may run nothing")
+    slack.add_channel(OPS, "ops", members=[ALICE, BOB, GUEST], topic="Where workflows are run")
+    slack.add_channel(GENERAL, "general", members=[ALICE, BOB, GUEST], topic="Here the rules allow little")
+    slack.add_channel(AUDIT, "audit", members=[ALICE, BOB], topic="Each audit record, with its number and hash")
+
+
+def furnish_datadog(datadog: LocalDatadog) -> str:
+    """Four workflows, and the policy that lists them."""
+    return POLICY.format(**{name: datadog.add_workflow(**workflow) for name, workflow in WORKFLOWS.items()})

@@ -16,13 +16,14 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import SlackUnavailable, WorkflowBotError
 from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
 from bot.slack.directory import SlackDirectory
-from bot.slack.error_text import unexpected
+from bot.slack.error_text import slack_refused, unexpected
 from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
 from bot.slack.voice import Voice
 
@@ -75,6 +76,9 @@ class Switchboard(AsyncMiddleware):
             await listener(incoming)
         except WorkflowBotError as error:
             await self._tell(incoming, f":warning: {escape(str(error))}")
+        except SlackApiError as error:
+            log.error("Slack refused a call in request %s: %s", incoming.request_id, error.response.get("error"))
+            await self._tell(incoming, slack_refused(str(error.response.get("error")), incoming.request_id))
         except Exception:  # a surprise: the person hears of it, and the log holds it whole
             log.exception("unexpected error in request %s", incoming.request_id)
             await self._tell(incoming, unexpected(incoming.request_id))

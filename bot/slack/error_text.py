@@ -45,6 +45,19 @@ def whom_to_ask(admins: Sequence[str]) -> str:
     return f"Ask {sentence_list([person(admin) for admin in admins[:5]])} to change that."
 
 
+def slack_refused(reason: str, request_id: str) -> str:
+    """For something that Slack would not take from the bot. mrkdwn."""
+    if reason in ("view_too_large", "invalid_arguments", "msg_too_long", "msg_blocks_too_long"):
+        return (
+            f":warning: This is more than Slack can show ({code(reason)}). Nothing was started. Run the workflow with"
+            f" `run NAME key=value …` instead, or ask for a shorter form, with this number: {code(request_id)}"
+        )
+    return (
+        f":warning: Slack refused what the bot wanted to do ({code(reason)}). Try again in a moment; if it happens again,"
+        f" give this number to whoever runs the bot: {code(request_id)}"
+    )
+
+
 def unexpected(request_id: str) -> str:
     """For a failure that nobody foresaw. mrkdwn."""
     return (

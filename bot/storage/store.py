@@ -59,12 +59,14 @@ class SqlStore:
         self._audit_key = audit_key
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._commit_groups(), name="database writer")
 
     async def close(self) -> None:
         """Commit what waits, then let go of all connections."""
+        self._closed = True
         if self._task is not None:
             self._queue.put_nowait(None)
             await self._task
@@ -72,7 +74,10 @@ class SqlStore:
         await self._reader.dispose()
 
     async def read(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """Answer a question from a consistent view. Raises NotRecorded when the database can't be read."""
+        """Answer a question: advice, as others may write meanwhile; what counts is asked again inside `write`.
+
+        Raises NotRecorded when the database can't be read.
+        """
         try:
             return await self._ask(question)
         except NotRecorded as error:
@@ -91,6 +96,8 @@ class SqlStore:
 
         A caller that is cancelled while it waits doesn't cancel the work.
         """
+        if self._closed:
+            raise NotRecorded("The bot is stopping, so nothing was done. Try again in a moment.")
         waiting = _Waiting(work, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
         return await asyncio.shield(waiting.done)

@@ -15,7 +15,7 @@ from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene
 
 @pytest.fixture
 def door() -> str:
-    """How Slack reaches the bot: a test that must hold for both says `@pytest.mark.parametrize("door", DOORS)`."""
+    """How Slack reaches the bot: a test that must hold for both says `@BOTH_DOORS`."""
     return "http"
 
 

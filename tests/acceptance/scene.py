@@ -11,10 +11,17 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
+
 from bot.domain.runs import Run, State
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack, Person
 from bot.sandbox.world import World
+
+# For tests of what no database has a part in: one of the two is enough.
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# For tests that must hold whichever way Slack reaches the bot.
+BOTH_DOORS = pytest.mark.parametrize("door", ["http", "socket"])
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -126,7 +133,7 @@ class Scene:
 async def until(look: Callable[[], Awaitable[T | None]], timeout: float = 10) -> T:
     """What `look` finds, once it finds something true. Raises TimeoutError."""
     async with asyncio.timeout(timeout):
-        while not (found := await look()):
+        while not (found := await look()):  # noqa: ASYNC110  # a database has no event to wait for
             await asyncio.sleep(0.02)
         return found
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.runs import State
 from tests.acceptance.outages import database_away, database_read_only, is_sqlite
-from tests.acceptance.scene import AUDIT, OPS, RESTART, Scene, until, words
+from tests.acceptance.scene import AUDIT, BOTH_DOORS, OPS, RESTART, Scene, until, words
 
 RUN = f"/workflow run {RESTART} service=web"
 
@@ -25,7 +25,7 @@ def short_busy_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @OUTAGES
-@pytest.mark.parametrize("door", ["http", "socket"])
+@BOTH_DOORS
 async def test_a_submission_starts_nothing_and_keeps_the_form_until_the_database_is_back(
     scene: Scene, impatient: None, outage: Outage
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.runs import State
-from tests.acceptance.scene import AUDIT, OPS, RESTART, Scene, until
+from tests.acceptance.scene import AUDIT, ONE_DATABASE, OPS, RESTART, Scene, until
 from tests.datadog_recordings import recording
 
 RUN = f"/workflow run {RESTART} service=web"
@@ -54,12 +54,14 @@ async def _unknown(scene: Scene) -> None:
         ("<html><body>Bad <!channel> Request</body></html>", "refused this (400)"),
     ],
 )
+@ONE_DATABASE
 async def test_a_400_is_told_in_datadogs_own_words(scene: Scene, body: Any, text: str) -> None:
     await _fail(scene, 400, body)
 
     assert "<!channel>" not in await _not_started(scene, "Datadog refused this (400)", text)
 
 
+@ONE_DATABASE
 async def test_the_400_that_datadog_really_answers_is_told(scene: Scene) -> None:
     answer = recording("execute_a_workflow_returns_bad_request_response")["response"]
 
@@ -69,6 +71,7 @@ async def test_the_400_that_datadog_really_answers_is_told(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("status", [401, 403])
+@ONE_DATABASE
 async def test_a_401_or_403_names_the_four_causes_to_check(scene: Scene, status: int) -> None:
     await _fail(scene, status, ["Forbidden"])
 
@@ -77,6 +80,7 @@ async def test_a_401_or_403_names_the_four_causes_to_check(scene: Scene, status:
         assert cause in said
 
 
+@ONE_DATABASE
 async def test_a_workflow_that_is_gone_in_datadog_is_told(scene: Scene) -> None:
     workflow_id = await scene.offer()
     scene.datadog.remove_workflow(workflow_id)
@@ -99,6 +103,7 @@ async def test_after_a_429_the_bot_waits_as_told_and_starts_exactly_once(scene: 
     await scene.told(scene.alice, "was started by", scene.datadog.executions[0].instance_id)
 
 
+@ONE_DATABASE
 async def test_a_429_that_names_too_long_a_time_is_given_up_and_told(scene: Scene) -> None:
     await _fail(scene, 429, headers={"X-RateLimit-Reset": "3600"})
 
@@ -109,6 +114,7 @@ async def test_a_429_that_names_too_long_a_time_is_given_up_and_told(scene: Scen
 async def test_where_the_answer_is_lost_the_run_is_unknown_and_never_sent_again(
     scene: Scene, impatient: None, lost: str
 ) -> None:
+    """Trap 4: Datadog's own client would send it again."""
     scene.datadog.faults.fail_after_accept = lost
 
     await scene.alice.command(OPS, RUN)
@@ -120,6 +126,7 @@ async def test_where_the_answer_is_lost_the_run_is_unknown_and_never_sent_again(
 @pytest.mark.parametrize(
     ("status", "body"), [(500, ["internal error"]), (503, "<html>Service Unavailable</html>"), (302, {}), (408, [])]
 )
+@ONE_DATABASE
 async def test_a_status_that_tells_nothing_leaves_the_run_unknown(
     scene: Scene, impatient: None, status: int, body: Any
 ) -> None:
@@ -128,9 +135,15 @@ async def test_a_status_that_tells_nothing_leaves_the_run_unknown(
     await _unknown(scene)
 
 
-async def test_an_answer_that_does_not_come_in_time_leaves_the_run_unknown(scene: Scene, impatient: None) -> None:
-    for client in scene.world.bot.worker._datadog.values():
-        client._total_timeout = 0.3  # type: ignore[attr-defined]  # 25 s outside of tests
+@pytest.fixture
+def short_call_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Datadog has 25 s outside of tests. Asked for before `scene`, which opens the client."""
+    monkeypatch.setattr("bot.bootstrap.CALL_LIMIT", 0.3)
+
+
+async def test_an_answer_that_does_not_come_in_time_leaves_the_run_unknown(
+    short_call_limit: None, scene: Scene, impatient: None
+) -> None:
     scene.datadog.faults.fail_after_accept = "slow:1"
 
     await scene.alice.command(OPS, RUN)

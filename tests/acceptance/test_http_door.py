@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import AsyncIterator
@@ -35,7 +36,9 @@ class Knocker:
         raw = body.encode() if isinstance(body, str) else body
         signed = self.scene.slack.sign(raw) if headers is None else headers
         url = f"{self.scene.world.url}/slack/events"
-        async with self.session.post(url, data=raw, headers=signed | {"Content-Type": content_type}) as answer:
+        async with self.session.post(
+            url, data=io.BytesIO(raw), headers=signed | {"Content-Type": content_type}
+        ) as answer:
             return answer.status, await answer.text()
 
     async def get(self, path: str) -> tuple[int, Json]:

@@ -8,16 +8,13 @@ import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from bot.domain.runs import State
 from bot.sandbox.world import World, open_world
 from bot.storage.tables import runs
 from tests.acceptance.processes import bot_process
-from tests.acceptance.scene import ADMIN, AUDIT, OPS, RESTART, Scene, until, words
-
-DOORS = pytest.mark.parametrize("door", ["http", "socket"])
+from tests.acceptance.scene import ADMIN, AUDIT, BOTH_DOORS, OPS, RESTART, Scene, until, words
 
 
 @contextlib.asynccontextmanager
@@ -38,7 +35,7 @@ async def _let_every_lease_run_out(scene: Scene) -> None:
     )
 
 
-@DOORS
+@BOTH_DOORS
 async def test_the_same_submission_delivered_several_times_at_once_starts_one_run(scene: Scene) -> None:
     await scene.open_form(scene.alice)
     await scene.alice.fill({"Service": "web"})
@@ -53,7 +50,7 @@ async def test_the_same_submission_delivered_several_times_at_once_starts_one_ru
     assert await scene.acts() == ["requested", "launching", "launched"]
 
 
-@DOORS
+@BOTH_DOORS
 async def test_the_same_command_delivered_twice_starts_one_run(scene: Scene) -> None:
     await scene.alice.command(OPS, f"/workflow run {RESTART} service=web")
     delivered = scene.slack.delivered[-1].payload

@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from bot.domain.runs import State
-from tests.acceptance.scene import ADMIN, ALICE, ALICE_IN_OPS, BOB, GENERAL, OPS, RESTART, Json, Scene, words
+from tests.acceptance.scene import (
+    ADMIN,
+    ALICE,
+    ALICE_IN_OPS,
+    BOB,
+    BOTH_DOORS,
+    GENERAL,
+    ONE_DATABASE,
+    OPS,
+    RESTART,
+    Json,
+    Scene,
+    words,
+)
 
 GUEST, EXTERNAL, BOT, GONE = "U03GUEST", "U04EXTERN", "U05ROBOT", "U06GONE"
 STAGING_ONLY: Json = {"allow": [ALICE], "run": [RESTART], "when": {"env": ["staging"]}}
@@ -24,7 +37,7 @@ async def _refused(scene: Scene, reason: str) -> None:
     assert scene.starts == []
 
 
-@pytest.mark.parametrize("door", ["http", "socket"])
+@BOTH_DOORS
 async def test_without_a_rule_nobody_may_run_anything(scene: Scene) -> None:
     await scene.bob.command(OPS, f"/workflow run {RESTART} service=web")
 
@@ -73,6 +86,7 @@ async def test_a_default_counts_like_a_value_that_was_typed(scene: Scene) -> Non
     await _refused(scene, "not allowed with these values")
 
 
+@ONE_DATABASE
 async def test_a_list_may_hold_nothing_but_allowed_values(scene: Scene) -> None:
     hosts = [{"name": "hosts", "type": "ARRAY_STRING"}]
     await scene.offer(hosts, rules=[{"allow": [ALICE], "run": [RESTART], "when": {"hosts": ["a", "b"]}}])
@@ -123,6 +137,7 @@ async def test_a_workflow_changed_while_the_form_is_open_is_shown_anew_before_it
     assert scene.payloads == [{"service": "api"}]
 
 
+@ONE_DATABASE
 async def test_a_form_forged_for_another_workflow_or_channel_is_decided_like_any_other(scene: Scene) -> None:
     await scene.open_form(scene.alice)
     await scene.alice.fill({"Service": "web"})
@@ -167,7 +182,7 @@ def _add_strangers(scene: Scene) -> None:
 
 async def _command_of(scene: Scene, user_id: str) -> None:
     """A command with this person's id in it, also where Slack's client would not send one."""
-    payload = scene.alice._client.payloads.slash_command(  # what a person's client would make of it
+    payload = scene.slack.client.payloads.slash_command(  # what a person's client would make of it
         user_id, scene.slack.workspace.channels[OPS], f"run {RESTART} service=web"
     )
     payload["team_id"] = scene.slack.workspace.members[user_id].team_id
@@ -191,6 +206,7 @@ async def test_guests_bots_deactivated_and_external_people_are_refused_whatever_
 
 @pytest.mark.parametrize("environment", [{"ALLOW_ACTORS": "guest external"}])
 @pytest.mark.parametrize(("user_id", "admitted"), [(GUEST, True), (EXTERNAL, True), (BOT, False), (GONE, False)])
+@ONE_DATABASE
 async def test_a_setting_lets_in_the_kinds_of_people_it_names_and_no_others(
     scene: Scene, user_id: str, admitted: bool
 ) -> None:
@@ -206,6 +222,7 @@ async def test_a_setting_lets_in_the_kinds_of_people_it_names_and_no_others(
         await _refused(scene, "not a full member of the workspace")
 
 
+@ONE_DATABASE
 async def test_a_person_whom_slack_can_not_name_is_not_let_in(scene: Scene) -> None:
     scene.slack.faults.fail("users.info", "internal_error", status=500)
 

@@ -7,12 +7,10 @@ import json
 import pytest
 
 from bot.domain.runs import State
-from tests.acceptance.scene import ALICE, AUDIT, OPS, RESTART, Scene, until, words
-
-DOORS = pytest.mark.parametrize("door", ["http", "socket"])
+from tests.acceptance.scene import ALICE, AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, until, words
 
 
-@DOORS
+@BOTH_DOORS
 async def test_from_the_picker_over_the_form_to_the_instance_id(scene: Scene) -> None:
     alice = scene.alice
     await scene.open_form(alice)
@@ -32,7 +30,7 @@ async def test_from_the_picker_over_the_form_to_the_instance_id(scene: Scene) ->
     assert len(messages) == 1
 
 
-@DOORS
+@BOTH_DOORS
 async def test_a_run_leaves_its_records_in_the_database_and_in_the_audit_channel(scene: Scene) -> None:
     await scene.open_form(scene.alice)
     await scene.alice.fill({"Service": "web"})
@@ -59,7 +57,7 @@ async def test_a_run_leaves_its_records_in_the_database_and_in_the_audit_channel
     assert all(record.hash[:16] in said for record in stored)
 
 
-@DOORS
+@BOTH_DOORS
 async def test_a_run_by_name_starts_at_once_when_nothing_is_missing(scene: Scene) -> None:
     ack = await scene.alice.command(OPS, f"/workflow run {RESTART} service=api env=production")
 
@@ -70,7 +68,7 @@ async def test_a_run_by_name_starts_at_once_when_nothing_is_missing(scene: Scene
     assert scene.alice.view is None
 
 
-@DOORS
+@BOTH_DOORS
 async def test_a_run_by_name_opens_the_form_with_what_was_given_where_something_is_missing(scene: Scene) -> None:
     await scene.alice.command(OPS, f"/workflow run {RESTART} env=production")
 
@@ -84,6 +82,7 @@ async def test_a_run_by_name_opens_the_form_with_what_was_given_where_something_
     assert scene.payloads == [{"service": "web", "env": "production"}]
 
 
+@ONE_DATABASE
 async def test_a_run_by_name_with_a_wrong_value_opens_the_form_and_says_what_is_wrong(scene: Scene) -> None:
     await scene.alice.command(OPS, f"/workflow run {RESTART} service=mainframe env=production nonsense=1")
 
@@ -104,6 +103,7 @@ async def test_a_run_by_name_with_a_wrong_value_opens_the_form_and_says_what_is_
         ("help", "/workflow run NAME key=value"),
     ],
 )
+@ONE_DATABASE
 async def test_text_that_is_no_command_gets_an_answer_that_tells_how_to_write_it(
     scene: Scene, text: str, answer: str
 ) -> None:

@@ -13,7 +13,7 @@ from bot.cli.audit import record_json
 from bot.domain.runs import State
 from bot.storage.engine import parse_url
 from bot.storage.tables import metadata
-from tests.acceptance.scene import AUDIT, OPS, RESTART, Json, Scene
+from tests.acceptance.scene import AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Json, Scene
 
 SECRET = "hunter2-correct-horse"
 TOKEN: Json = {"name": "token", "type": "STRING", "label": "Token"}
@@ -49,7 +49,7 @@ async def _everything_kept_or_sent(scene: Scene, logs: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("door", ["http", "socket"])
+@BOTH_DOORS
 async def test_a_secret_input_is_sent_to_datadog_and_kept_nowhere(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,6 +107,7 @@ async def test_a_secret_waits_for_its_launch_sealed(scene: Scene, caplog: pytest
     assert [place for place, text in kept.items() if SECRET in text] == []
 
 
+@ONE_DATABASE
 async def test_a_secret_is_not_taken_from_a_command(scene: Scene) -> None:
     await scene.offer([TOKEN], inputs=HIDE)
 

@@ -17,7 +17,7 @@ from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
-from tests.acceptance.scene import ALICE, OPS, RESTART, Scene, words
+from tests.acceptance.scene import ALICE, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, words
 
 RUN = f"/workflow run {RESTART} service=web"
 STRANGER = "U08STRANGER"
@@ -34,7 +34,8 @@ def failing_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.bootstrap.command", acknowledge_and_fail)
 
 
-@pytest.mark.parametrize("door", ["http", "socket"])
+@BOTH_DOORS
+@ONE_DATABASE
 async def test_trap_1_a_listener_that_fails_right_after_its_ack_keeps_the_ack(
     failing_command: None, scene: Scene
 ) -> None:
@@ -88,6 +89,7 @@ async def test_trap_6_a_stranger_in_a_shared_channel_can_press_and_submit_but_st
     assert len(scene.payloads) == 1
 
 
+@ONE_DATABASE
 async def test_trap_7_who_somebody_is_is_asked_of_slack_once_and_not_for_each_command(scene: Scene) -> None:
     for _ in range(10):
         await scene.alice.command(OPS, "/workflow list")
@@ -139,6 +141,7 @@ async def test_trap_9_a_message_is_brought_up_to_date_with_its_blocks_and_stays_
 
 
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "message_not_found"])
+@ONE_DATABASE
 async def test_trap_9_where_a_message_can_not_be_edited_any_more_its_thread_goes_on(
     message_first: None, scene: Scene, code: str
 ) -> None:

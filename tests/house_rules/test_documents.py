@@ -1,4 +1,4 @@
-"""Documents are checked against the code: links, commands, settings and the version."""
+"""Documents are checked against the code: links, commands, settings, audit acts, run states, the policy file, the version."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from tests.house_rules.repository import ROOT, files_like, project, text
 
@@ -17,6 +18,8 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # `workflow-bot policy plan workflows.yml`: the words after the name, up to what cannot be a command's name.
 COMMAND = re.compile(r"\bworkflow-bot((?: [a-z][a-z-]*)+)(?![\w.=-])")
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+
+PICTURE_LIMIT = 200_000  # bytes
 
 markdown = pytest.mark.parametrize("path", files_like("*.md"), ids=str)
 
@@ -91,6 +94,93 @@ def _settings() -> set[str]:
 def test_the_page_on_settings_has_a_row_for_each_and_for_no_other() -> None:
     rows = re.findall(r"^\|\s*`([A-Z][A-Z0-9_]*)`", text(Path("docs/settings.md")), re.MULTILINE)
     assert sorted(rows) == sorted(_settings())
+
+
+def _first_cells(page: str) -> list[str]:
+    """What stands as code in the first cell of each row of each table on a page."""
+    return re.findall(r"^\|\s*`([^`]+)`", text(Path(page)), re.MULTILINE)
+
+
+def test_a_setting_is_said_to_be_secret_where_it_is_and_nowhere_else() -> None:
+    from bot.settings import Settings
+
+    secret = {field.alias for field in Settings.model_fields.values() if field.annotation is SecretStr}
+    said = set(re.findall(r"^\| `([A-Z_]+)` \| Secret[.,]", text(Path("docs/settings.md")), re.MULTILINE))
+    assert said == secret
+
+
+def test_the_page_on_settings_gives_the_defaults_that_count() -> None:
+    from bot.settings import Settings
+
+    rows = dict(
+        re.findall(r"^\| `([A-Z_]+)` \|[^|]*\| *`?([^`|]*?)`? *\|", text(Path("docs/settings.md")), re.MULTILINE)
+    )
+    for field in Settings.model_fields.values():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        assert rows[field.alias or ""] == str(default or ""), field.alias
+
+
+def test_every_audit_act_is_documented_and_no_other() -> None:
+    from bot.domain.audit import Act
+
+    assert sorted(_first_cells("docs/audit.md")) == sorted(Act)
+
+
+def test_every_subcommand_is_documented_and_no_other() -> None:
+    from bot.slack.ids import COMMAND, Subcommand
+
+    typed = [cell for cell in _first_cells("docs/commands.md") if cell.split()[0] == COMMAND]
+    assert sorted(cell.split()[1] for cell in typed if cell != COMMAND) == sorted(Subcommand)
+
+
+def test_every_run_state_is_documented_and_the_diagram_shows_each_legal_move_and_no_other() -> None:
+    from bot.domain.runs import State, may_follow
+
+    page = text(Path("docs/architecture.md"))
+    assert sorted(cell for cell in _first_cells("docs/architecture.md") if "/" not in cell) == sorted(State)
+    diagram = re.search(r"```mermaid\nstateDiagram-v2\n(.*?)```", page, re.DOTALL)
+    assert diagram
+    drawn = set(re.findall(r"^  (\w+) --> (\w+)$", diagram[1], re.MULTILINE))
+    legal = {
+        (before.replace(" ", "_"), after.replace(" ", "_"))
+        for before in State
+        for after in State
+        if may_follow(before, after)
+    }
+    assert drawn == legal
+
+
+def test_every_field_of_the_policy_file_is_documented_and_no_other() -> None:
+    from bot.policy_file import schema
+
+    models: tuple[type[BaseModel], ...] = (
+        schema.PolicyFields,
+        schema.PeopleFields,
+        schema.WorkflowFields,
+        schema.InputFields,
+        schema.RuleFields,
+        schema.ExampleFields,
+    )
+    fields = [info.alias or name for model in models for name, info in model.model_fields.items()]
+    assert sorted(_first_cells("docs/policy.md")) == sorted(fields)
+
+
+def test_the_example_of_the_policy_page_is_a_valid_policy_that_passes_its_own_tests() -> None:
+    from bot.cli.policy import failing_examples
+    from bot.policy_file.compile import compile_policy
+    from bot.policy_file.reader import parse_policy
+
+    example = re.search(r"```yaml\n(.*?)```", text(Path("docs/policy.md")), re.DOTALL)
+    assert example
+    source = parse_policy(example[1], "docs/policy.md")
+    assert source.fields.tests
+    assert failing_examples(source, compile_policy(source, None)) == []
+
+
+def test_pictures_are_small() -> None:
+    pictures = files_like("docs/*.png")
+    assert pictures
+    assert [str(path) for path in pictures if (ROOT / path).stat().st_size > PICTURE_LIMIT] == []
 
 
 def test_the_change_log_has_an_entry_for_this_version() -> None:

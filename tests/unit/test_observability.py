@@ -75,7 +75,7 @@ def test_what_looks_like_a_token_or_a_one_time_address_is_hidden_though_nobody_n
 
 def test_a_wrong_format_string_neither_stops_the_work_nor_shows_a_secret(written: io.StringIO) -> None:
     log.info("%d", SECRET)
-    log.info("nothing to fill in", SECRET)
+    log.info("%(key)s", SECRET)
     assert SECRET not in written.getvalue()
     assert written.getvalue().count(HIDDEN) == 2
 

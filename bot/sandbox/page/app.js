@@ -38,7 +38,8 @@ function drawLinks() {
 
 function drawAll() {
   const { snapshot } = workspace;
-  if (workspace.place !== HOME && !channelOf(workspace.place)) workspace.place = snapshot.channels[0]?.id ?? HOME;
+  const here = workspace.place === HOME ? snapshot.home_tab : channelOf(workspace.place);
+  if (!here) workspace.place = snapshot.channels[0]?.id ?? HOME;
   writeAddress();
   document.title = `${snapshot.team.name} · sandbox`;
   byId("bar-title").textContent = "Workflow Bot sandbox";
@@ -63,7 +64,7 @@ function received(snapshot) {
   const first = !workspace.snapshot;
   workspace.snapshot = snapshot;
   workspace.as = snapshot.as;
-  drawAll();
+  drawAll(); // which may choose another place
   if (first && workspace.place === HOME) post("/ui/home", {});
   if (first && !snapshot.modals?.length) document.querySelector("[data-testid=composer]").focus({ preventScroll: true });
 }

@@ -45,7 +45,7 @@ export function drawSidebar(onGo) {
       id: channel.id, testid: `channel-${channel.id}`, name: channel.name, unread: unreadIn(channel),
       sign: channel.kind === "channel" ? (channel.is_private ? "🔒" : "#") : "▶",
     }, onGo));
-    if (title === "Apps") entries.unshift(entry({ id: HOME, testid: "app-home", name: "App Home", sign: "⌂", unread: 0 }, onGo));
+    if (title === "Apps" && workspace.snapshot.home_tab) entries.unshift(entry({ id: HOME, testid: "app-home", name: "App Home", sign: "⌂", unread: 0 }, onGo));
     if (entries.length) items.push({ key: `title ${title}`, data: title, draw: () => el("h3", {}, title) }, ...entries);
   }
   keepInStep(document.getElementById("channels"), items);

@@ -25,6 +25,7 @@ def snapshot(workspace: Workspace, viewer: str, faults: Json, links: list[Json],
     return {
         "team": {"id": ws.team_id, "name": ws.team_name},
         "command": ws.command,
+        "home_tab": ws.home_tab,
         "people": [_person(ws, member, at) for at, member in enumerate(ws.members.values())],
         "as": viewer,
         "channels": channels,

@@ -43,6 +43,7 @@ class Workspace:
         self.bot_user_id = "U01WORKFLOWBOT"
         self.base_url = ""
         self.command = "/workflow"
+        self.home_tab = True  # whether the app shows a Home, as its manifest says
         self.should_escape = True
         self.scopes: set[str] = set(DEFAULT_SCOPES)
         self.members: dict[str, Member] = {}

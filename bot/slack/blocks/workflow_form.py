@@ -148,7 +148,7 @@ def _hint(field: Input) -> PlainTextObject | None:
 
 
 def _select(field: Input, options: tuple[AllowedValue, ...], filled: bool, value: Any) -> InputInteractiveElement:
-    chosen = [_chosen(options, item) for item in (value if field.is_list else [value])] if filled else []
+    chosen = [_chosen(field, options, item) for item in (value if field.is_list else [value])] if filled else []
     initial = [option for option in chosen if option is not None]
     external = len(options) > STATIC_OPTIONS or field.extra
     common: dict[str, Any] = {"action_id": Action.INPUT}
@@ -166,11 +166,12 @@ def _select(field: Input, options: tuple[AllowedValue, ...], filled: bool, value
     return StaticSelectElement(**common, placeholder=placeholder, options=[choice(option) for option in options])
 
 
-def _chosen(options: tuple[AllowedValue, ...], value: Any) -> Option | None:
+def _chosen(field: Input, options: tuple[AllowedValue, ...], value: Any) -> Option | None:
     known = next((option for option in options if same(option.value, value)), None)
     if known is not None:
         return choice(known)
-    return typed_choice(as_text(value))
+    # Slack refuses a whole form for one chosen value that isn't on the list.
+    return typed_choice(as_text(value)) if field.extra else None
 
 
 def _typed(field: Input, filled: bool, value: Any) -> InputInteractiveElement:

@@ -42,8 +42,8 @@ def read_one(field: Input, **element: Any) -> Values:
         (Input("l", InputType.ARRAY_NUMBER), {"type": "plain_text_input", "value": "1,2"}, [1, 2]),
         (
             Input("l", InputType.ARRAY_BOOLEAN),
-            {"type": "multi_static_select", "selected_options": [option("true")]},
-            [True],
+            {"type": "plain_text_input", "value": "yes, no"},
+            [True, False],
         ),
         (Input("l", InputType.ARRAY_OBJECT), {"type": "plain_text_input", "value": "[{}]"}, [{}]),
         (string_input(options=values("a", "b")), {"type": "static_select", "selected_option": option("b")}, "b"),

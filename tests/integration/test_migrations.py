@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from bot.storage import migrate
+from bot.storage.engine import open_engines
+from bot.storage.store import SqlStore
+from bot.storage.tables import metadata
+from tests.integration.chain import act, whole_chain
+from tests.integration.conftest import OpenStore
+from tests.made_up import entry, run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+UPGRADE = "import sys; from bot.storage.migrate import upgrade; upgrade(sys.argv[1])"
+
+
+def tables(url: str) -> set[str]:
+    engine = migrate._engine(url)
+    try:
+        return set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def fill(url: str) -> None:
+    async def work(tx: Any) -> None:
+        await tx.insert_run(run())
+        await tx.announce_run(run(), tx.now)
+        await tx.replace_policy([entry()], [], digest="d" * 64, source="", applied_by="me")
+        tx.record(act("one"))
+
+    async def write() -> None:
+        store = SqlStore(*open_engines(url), b"audit key")
+        store.start()
+        await store.write(work)
+        await store.close()
+
+    asyncio.run(write())
+
+
+def test_migrations_go_up_and_down_and_up_again_with_rows_in_every_table(empty_database_url: str) -> None:
+    url = empty_database_url
+    assert migrate.revisions(url)[0] is None
+    migrate.upgrade(url)
+    current, newest = migrate.revisions(url)
+    assert current == newest
+    assert tables(url) == set(metadata.tables)
+    fill(url)
+    migrate.downgrade(url, "base")
+    assert tables(url) == set()
+    migrate.upgrade(url)
+    assert tables(url) == set(metadata.tables)
+    fill(url)
+
+
+def test_each_step_down_and_up_works_on_its_own(empty_database_url: str) -> None:
+    scripts = ScriptDirectory(str(migrate.folder()))
+    steps = [script.revision for script in scripts.walk_revisions()][::-1]
+    for revision in steps:
+        migrate.upgrade(empty_database_url, revision)
+        assert migrate.revisions(empty_database_url)[0] == revision
+    for _ in steps:
+        migrate.downgrade(empty_database_url, "-1")
+    assert migrate.revisions(empty_database_url)[0] is None
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> None:
+    fill(database_url)
+    migrate.upgrade(database_url)
+    engine = migrate._engine(database_url)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 1
+    engine.dispose()
+
+
+def test_replicas_may_upgrade_at_the_same_time(empty_database_url: str) -> None:
+    starts = [subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database_url], cwd=ROOT) for _ in range(2)]
+    assert [start.wait(60) for start in starts] == [0, 0]
+    assert tables(empty_database_url) == set(metadata.tables)
+
+
+def test_the_tables_in_code_are_those_that_the_migrations_make(database_url: str) -> None:
+    engine = migrate._engine(database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+    assert differences == []
+
+
+async def test_the_chain_starts_anew_on_a_new_database(database_url: str, open_store: OpenStore) -> None:
+    store = open_store(database_url)
+    assert await whole_chain(store) == []

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.runs import Run, State
+from bot.storage.store import SqlStore
+from tests.integration.conftest import OpenStore
+from tests.made_up import NOON, run
+
+LEASE = timedelta(minutes=1)
+
+
+async def insert(store: SqlStore, *runs: Run) -> list[bool]:
+    async def work(tx: Any) -> list[bool]:
+        return [await tx.insert_run(each) for each in runs]
+
+    return await store.write(work)
+
+
+async def claim(store: SqlStore, limit: int = 50) -> list[Run]:
+    return await store.write(lambda tx: tx.claim_runs(tx.now + LEASE, limit))
+
+
+async def move(store: SqlStore, token: int, before: set[State], after: State, **changes: Any) -> Run | None:
+    return await store.write(lambda tx: tx.move_run("R-0123456789", token, before, after, **changes))
+
+
+async def test_a_run_comes_back_as_it_was_written(store: SqlStore) -> None:
+    odd = run(
+        inputs={"text": "“ä”\n🙂 <!channel>", "list": [1, 2.5, True, None], "object": {"a": {"b": []}}},
+        secrets={"token": "f" * 16},
+        sealed="sealed",
+        error="Because",
+        launched_at=NOON,
+        ended_at=NOON,
+        instance_id="i-1",
+        token=2**40,
+    )
+    assert await insert(store, odd) == [True]
+    assert await store.read(lambda tx: tx.run(odd.id)) == odd
+    assert await store.read(lambda tx: tx.run_by_key("key-1")) == odd
+    assert await store.read(lambda tx: tx.run("R-none")) is None
+
+
+async def test_one_press_makes_one_run_however_often_it_is_delivered(database_url: str, open_store: OpenStore) -> None:
+    stores = [open_store(database_url), open_store(database_url)]
+    asked = [insert(stores[number % 2], run(id=f"R-{number}")) for number in range(8)]
+    assert sorted(won for (won,) in await asyncio.gather(*asked)) == [False] * 7 + [True]
+    assert len(await stores[0].read(lambda tx: tx.runs(10))) == 1
+
+
+async def test_two_workers_never_claim_the_same_run(database_url: str, open_store: OpenStore) -> None:
+    stores = [open_store(database_url), open_store(database_url)]
+    await insert(stores[0], *(run(id=f"R-{n}", request_key=f"k{n}") for n in range(60)))
+
+    async def claim_all(store: SqlStore) -> list[Run]:
+        found: list[Run] = []
+        while more := await claim(store, 7):
+            found += more
+        return found
+
+    both = await asyncio.gather(*(claim_all(store) for store in stores * 2))
+    ids = [each.id for found in both for each in found]
+    assert sorted(ids) == sorted(f"R-{n}" for n in range(60))
+    assert {each.token for found in both for each in found} == {2}
+
+
+async def test_what_is_not_due_or_has_ended_is_not_claimed(store: SqlStore) -> None:
+    later = NOON + timedelta(days=36500)
+    await insert(store, run(due=later), run(id="R-2", request_key="2", due=None))
+    assert not await store.read(lambda tx: tx.runs_due())
+    assert await claim(store) == []
+
+
+async def test_a_claim_takes_the_longest_due_first_and_holds_it_for_its_lease(store: SqlStore) -> None:
+    await insert(store, *(run(id=f"R-{n}", request_key=f"{n}", due=NOON + timedelta(hours=-n)) for n in range(3)))
+    assert await store.read(lambda tx: tx.runs_due())
+    assert [each.id for each in await claim(store, 1)] == ["R-2"]
+    assert {each.id for each in await claim(store)} == {"R-0", "R-1"}
+    assert await claim(store) == []
+
+
+async def test_a_worker_that_lost_its_lease_can_write_no_more(store: SqlStore) -> None:
+    await insert(store, run())
+    (mine,) = await claim(store)
+    assert await move(store, 1, {State.READY}, State.LAUNCHING) is None
+    launching = await move(store, mine.token, {State.READY}, State.LAUNCHING, attempts=1)
+    assert launching is not None
+    assert (launching.state, launching.attempts) == (State.LAUNCHING, 1)
+    assert await move(store, 1, {State.LAUNCHING}, State.RUNNING) is None
+    assert await move(store, mine.token, {State.LAUNCHING}, State.RUNNING, instance_id="i-1") is not None
+
+
+async def test_a_late_answer_still_turns_an_unknown_run_into_the_truth(store: SqlStore) -> None:
+    await insert(store, run(state=State.UNKNOWN, token=9))
+    moved = await move(store, 1, {State.LAUNCHING, State.UNKNOWN}, State.RUNNING, instance_id="i-1")
+    assert moved is not None
+    assert (moved.state, moved.instance_id) == (State.RUNNING, "i-1")
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.NOT_STARTED, State.UNKNOWN])
+async def test_a_move_that_is_not_legal_is_not_made_whoever_asks(store: SqlStore, state: State) -> None:
+    await insert(store, run(state=state))
+    assert await move(store, 1, set(State), State.LAUNCHING) is None
+    found = await store.read(lambda tx: tx.run("R-0123456789"))
+    assert found is not None
+    assert found.state is state
+
+
+async def test_of_many_moves_at_once_one_wins(database_url: str, open_store: OpenStore) -> None:
+    stores = [open_store(database_url), open_store(database_url)]
+    await insert(stores[0], run())
+    moves = [move(stores[n % 2], 1, {State.READY}, State.LAUNCHING) for n in range(6)]
+    assert sum(moved is not None for moved in await asyncio.gather(*moves)) == 1
+
+
+async def test_runs_are_listed_newest_first_by_person_and_state(store: SqlStore) -> None:
+    base = run()
+    await insert(
+        store,
+        replace(base, id="R-1", request_key="1"),
+        replace(base, id="R-2", request_key="2", created_at=NOON + timedelta(seconds=1), state=State.UNKNOWN),
+        replace(base, id="R-3", request_key="3", created_at=NOON + timedelta(seconds=2), user_id="U02BOB"),
+    )
+
+    async def ids(**which: Any) -> list[str]:
+        return [each.id for each in await store.read(lambda tx: tx.runs(10, **which))]
+
+    assert await ids() == ["R-3", "R-2", "R-1"]
+    assert await ids(user_id="U01ALICE") == ["R-2", "R-1"]
+    assert await ids(state=State.UNKNOWN) == ["R-2"]
+    assert len(await store.read(lambda tx: tx.runs(1))) == 1

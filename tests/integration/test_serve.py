@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.sandbox.datadog import LocalDatadog
+from bot.sandbox.slack import LocalSlack
+from tests.integration.command_line import Surroundings, command, furnish, start
+
+
+@pytest.fixture
+async def around(empty_database_url: str) -> AsyncIterator[Surroundings]:
+    async with LocalSlack() as slack, LocalDatadog() as datadog:
+        yield furnish(slack, datadog, empty_database_url)
+
+
+async def test_the_bot_starts_answers_and_stops_cleanly(around: Surroundings, tmp_path: Path) -> None:
+    process = await start(tmp_path, "serve", **around.environment)
+    assert process.stderr is not None
+    lines: list[str] = []
+    try:
+        while not (ready := re.search(r"health on (http\S+)/healthz", lines[-1] if lines else "")):
+            line = await asyncio.wait_for(process.stderr.readline(), 30)
+            assert line, lines
+            lines.append(line.decode())
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{ready[1]}/healthz") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+            async with session.get(f"{ready[1]}/readyz") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ready"})
+            async with session.post(f"{ready[1]}/slack/events", data="command=/workflow") as answer:
+                assert answer.status == 401
+        process.send_signal(signal.SIGTERM)
+        _, rest = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, rest.decode()
+    words = "".join(lines) + rest.decode()
+    assert "stopped" in words
+    assert "Traceback" not in words
+    for secret in (around.slack.signing_secret, around.slack.bot_token, around.datadog.api_key, around.datadog.app_key):
+        assert secret not in words
+
+
+@pytest.mark.parametrize("wrong", ["SLACK_SIGNING_SECRET", "DD_APP_KEY", "SLACK_BOT_TOKEN"])
+async def test_the_bot_does_not_start_without_what_it_needs(wrong: str, tmp_path: Path) -> None:
+    whole = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "DD_API_KEY": "a", "DD_APP_KEY": "b"}
+    ended = await command(tmp_path, "serve", **{**whole, wrong: ""})
+    assert ended.code == 1
+    assert wrong in ended.words
+    assert "Traceback" not in ended.words
+
+
+async def test_the_bot_does_not_start_for_a_site_without_workflows(around: Surroundings, tmp_path: Path) -> None:
+    process = await start(tmp_path, "serve", **{**around.environment, "DD_SITE": "ddog-gov.com"})
+    _, words = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert b"doesn't support Workflow Automation" in words
+    assert b"Traceback" not in words
