@@ -108,7 +108,9 @@ def run(
                 advance(f"{row.title}: {name}, {scenario.people} at a time")
                 # Slow answers fill the time with fewer submissions, so these get twice as long.
                 seconds = effort.seconds * (2 if scenario.delay else 1)
-                one = arena.measure(contenders[name], scenario.people, seconds, fastest)
+                # A person waits for two slow answers, start and message: more than this can't come.
+                bound = min(fastest, int(scenario.people / scenario.delay)) if scenario.delay else fastest
+                one = arena.measure(contenders[name], scenario.people, seconds, bound)
                 scenario.sides.setdefault(name, Side(name)).rounds.append(one)
     arena.order("delay 0")
 

@@ -149,6 +149,7 @@ def build_table(context: Context) -> Table:
         ("command", ""): on(command),
         ("block_actions", Action.PICK_WORKFLOW): on(workflow_picked),
         ("block_actions", Action.INPUT): on(_nothing),
+        ("block_actions", Action.SECRET_INPUT): on(_nothing),
         ("block_actions", Action.OPEN_IN_DATADOG): on(_nothing),
         ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
         ("block_suggestion", Action.INPUT): on(input_options),

@@ -24,6 +24,7 @@ class Action(StrEnum):
 
     PICK_WORKFLOW = "pick_workflow"
     INPUT = "input"
+    SECRET_INPUT = "secret_input"  # noqa: S105  # an id, not a secret; what was typed there is never sent back
     OPEN_IN_DATADOG = "open_in_datadog"
 
 

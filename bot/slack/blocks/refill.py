@@ -1,4 +1,7 @@
-"""The same form again with what was typed in it, and words about what went wrong above: a form is never lost."""
+"""The same form again with what was typed in it, and words about what went wrong above: a form is never lost.
+
+But for secrets: those are typed again rather than sent back.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.slack.blocks.text import SECTION, cut
+from bot.slack.ids import Action
 
 KEPT = ("type", "callback_id", "title", "submit", "close", "blocks", "private_metadata", "clear_on_close")
 PROBLEM_BLOCK = "problem"
@@ -30,6 +34,8 @@ def _refilled(block: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         return dict(block)
     element = {key: value for key, value in block["element"].items() if not key.startswith("initial_")}
     typed = state.get(block.get("block_id", ""), {}).get(element.get("action_id", ""), {})
+    if element.get("action_id") == Action.SECRET_INPUT:
+        return {**block, "element": element}
     if typed.get("value"):
         element["initial_value"] = typed["value"]
     if typed.get("selected_option"):

@@ -125,7 +125,7 @@ def _field(field: Input, values: Mapping[str, Any]) -> InputBlock:
     filled = field.name in values or field.has_default
     value = values.get(field.name, field.default)
     options = options_of(field)
-    element = _select(field, options, filled, value) if options else _typed(field, filled, value)
+    element = _select(field, options, filled, value) if options and not field.secret else _typed(field, filled, value)
     return InputBlock(
         block_id=block_of(field.name),
         label=PlainTextObject(text=cut(field.title, 150)),
@@ -175,17 +175,18 @@ def _chosen(field: Input, options: tuple[AllowedValue, ...], value: Any) -> Opti
 
 
 def _typed(field: Input, filled: bool, value: Any) -> InputInteractiveElement:
-    initial = _as_typed(field, value) if filled and not (field.secret and field.has_default) else None
+    initial = _as_typed(field, value) if filled and not field.secret else None
+    action = Action.SECRET_INPUT if field.secret else Action.INPUT
     if field.type is InputType.NUMBER:
         return NumberInputElement(
-            action_id=Action.INPUT, is_decimal_allowed=True, initial_value=None if initial is None else initial
+            action_id=action, is_decimal_allowed=True, initial_value=None if initial is None else initial
         )
     placeholder = {
         InputType.OBJECT: '{"key": "value"}',
         InputType.ARRAY_OBJECT: '[{"key": "value"}]',
     }.get(field.type)
     return PlainTextInputElement(
-        action_id=Action.INPUT,
+        action_id=action,
         multiline=field.type is not InputType.STRING or "\n" in (initial or ""),
         max_length=TEXT_LIMIT,
         initial_value=initial or None,

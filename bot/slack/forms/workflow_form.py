@@ -17,7 +17,8 @@ def read_form(entry: CatalogueEntry, state: Mapping[str, Any]) -> Values:
     given: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field in entry.inputs:
-        element = state.get(block_of(field.name), {}).get(Action.INPUT.value) or {}
+        action = Action.SECRET_INPUT if field.secret else Action.INPUT
+        element = state.get(block_of(field.name), {}).get(action.value) or {}
         try:
             _read_field(field, element, given)
         except InvalidInput as error:

@@ -26,6 +26,7 @@ from bot.slack.blocks.refill import PROBLEM_BLOCK, refill
 from bot.slack.blocks.run_message import run_message
 from bot.slack.blocks.text import code, cut, escape, sentence_list
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
+from bot.slack.ids import block_of
 from tests.made_up import LONG_TEXT, NOON, TEXT, entries, entry, inputs, run, string_input, values
 
 MEMORY = FormMemory("w" * 80, "C01OPS", "d" * 64, "n" * 32)
@@ -105,13 +106,19 @@ def test_a_form_carries_no_more_than_names() -> None:
 
 
 @given(entries(), LONG_TEXT)
-def test_a_form_shown_again_keeps_everything_typed_and_slack_takes_it(workflow: CatalogueEntry, words: str) -> None:
+def test_a_form_shown_again_keeps_everything_typed_but_secrets_and_slack_takes_it(
+    workflow: CatalogueEntry, words: str
+) -> None:
     view = workflow_form(workflow, MEMORY)
     state = _typed_in(normalise(view["blocks"]))
     again = refill({**view, "state": {"values": state}, "id": "V1", "hash": "h"}, words or "?")
     assert refused(again) == []
     assert again["blocks"][0]["block_id"] == PROBLEM_BLOCK
-    assert initial_values(normalise(again["blocks"])) == state
+    kept, secret = initial_values(normalise(again["blocks"])), {block_of(f.name) for f in workflow.inputs if f.secret}
+    assert {name: value for name, value in kept.items() if name not in secret} == {
+        name: value for name, value in state.items() if name not in secret
+    }
+    assert all(not element.get("value") for name in secret for element in kept[name].values())
     assert {key: again[key] for key in ("callback_id", "private_metadata", "title")} == {
         key: view[key] for key in ("callback_id", "private_metadata", "title")
     }
