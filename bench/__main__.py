@@ -27,7 +27,7 @@ WIDTH = 160  # characters where nobody looks at the table on a screen
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="One short round, under a minute: to see that it works, not how fast.")
+@click.option("--quick", is_flag=True, help="One short round, about a minute: to see that it works, not how fast.")
 @click.option("--rounds", type=click.IntRange(1, 50), help="Rounds of each measurement.  [default: 3]")
 @click.option("--seconds", type=click.FloatRange(0.1, 30), help="Length of one measurement.  [default: 0.8]")
 @click.option("--people", type=click.IntRange(1, 64), multiple=True, help="At a time; several.  [default: 1, 16, 64]")
@@ -47,7 +47,7 @@ def main(
     effort = Effort(
         people=people or ((1, 64) if quick else (1, 16, 64)),
         rounds=rounds or (1 if quick else 3),
-        seconds=seconds or (0.5 if quick else 0.8),
+        seconds=seconds or (0.3 if quick else 0.8),
     )
     try:
         measured = _measure(effort, rows or ROWS, kinds or KINDS)

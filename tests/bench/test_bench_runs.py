@@ -12,12 +12,14 @@ import pytest
 from bench.whole_submission import rivals_are_installed
 from tests.house_rules.repository import ROOT
 
+pytestmark = pytest.mark.slow
+
 SMALLEST = ("--quick", "--seconds", "0.1", "--people", "2", "--format", "json")
 
 
 def _measured(*arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench", *SMALLEST, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = json.loads(done.stdout)["rows"]
     assert isinstance(row, dict)
