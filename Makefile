@@ -11,6 +11,8 @@ BIN := .venv/bin
 # With `python -m`, no script's first line names the interpreter, so a path with spaces in it does no harm.
 PY := $(BIN)/python -m
 CODE = $(wildcard bot tests migrations bench)
+# Processes that share the tests, one a core; each brings its own Postgres.
+WORKERS = auto
 COVERAGE_ARGS := --cov --cov-report=term
 
 .DEFAULT_GOAL := help
@@ -30,7 +32,7 @@ serve: runtime ## Run the bot with the settings in the environment
 # ------------------------------------------------------------------------------------------------------------- to test it
 
 test: environment ## Run all tests, on SQLite and on a real Postgres
-	$(PY) pytest $(if $(COVERAGE),$(COVERAGE_ARGS)) $(ARGS)
+	$(PY) pytest -n $(WORKERS) --dist loadfile $(if $(COVERAGE),$(COVERAGE_ARGS)) $(ARGS)
 
 # One step after the other, each with its time; the last one is `make test`, with coverage on.
 check: environment ## Everything CI runs: format, lint, types, import contracts, tests with coverage

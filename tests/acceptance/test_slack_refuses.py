@@ -105,7 +105,7 @@ async def test_where_slack_refuses_the_window_for_another_reason_the_person_is_t
 
     await scene.alice.command(OPS, "/workflow")
 
-    await scene.told_privately(scene.alice, "Something went wrong in the bot")
+    await scene.told_privately(scene.alice, "Slack refused what the bot wanted to do")
 
 
 @ONE_DATABASE

@@ -13,11 +13,15 @@ from bot.observability import HIDDEN, configure_logging
 SECRET = "correct-horse-battery"
 
 
+log = logging.getLogger("test.observability")
+
+
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers = []  # so that nobody closes pytest's own
+    log.disabled = False  # import-linter, run by another test, disables every logger that is there
     yield
     root.handlers, root.level = handlers, level
 
@@ -28,9 +32,6 @@ def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stderr", stream)
     configure_logging("INFO", request.param, [SECRET, "short", ""])
     return stream
-
-
-log = logging.getLogger("test.observability")
 
 
 def test_secrets_are_hidden_in_messages_and_arguments(written: io.StringIO) -> None:
