@@ -28,16 +28,18 @@ from bot.slack.app import Listener, Switchboard, Table, build_app
 from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE, SlackDirectory
 from bot.slack.ids import Action, View
 from bot.slack.incoming import Incoming
+from bot.slack.listeners.cancel import cancel_pressed
 from bot.slack.listeners.command import command
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.options import input_options, workflow_options
 from bot.slack.listeners.picker import workflow_picked
+from bot.slack.listeners.run_again import run_again_pressed
 from bot.slack.listeners.submit import form_submitted
 from bot.slack.voice import Voice
 from bot.storage.engine import open_engines
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
-from bot.use_cases.launch_run import CALL_LIMIT
+from bot.use_cases.pace import CALL_LIMIT
 from bot.use_cases.tend_runs import RunWorker
 from bot.web import build_web
 
@@ -126,6 +128,7 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             voice=Voice(client, session),
             client=client,
             start=worker.start,
+            wake=worker.wake,
             link=link,
             admitted=settings.admitted,
             admins=settings.admins,
@@ -151,6 +154,8 @@ def build_table(context: Context) -> Table:
         ("block_actions", Action.INPUT): on(_nothing),
         ("block_actions", Action.SECRET_INPUT): on(_nothing),
         ("block_actions", Action.OPEN_IN_DATADOG): on(_nothing),
+        ("block_actions", Action.CANCEL_RUN): on(cancel_pressed),
+        ("block_actions", Action.RUN_AGAIN): on(run_again_pressed),
         ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
         ("block_suggestion", Action.INPUT): on(input_options),
         ("view_submission", View.FORM): on(form_submitted),
@@ -184,6 +189,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
             await socket.close_async()  # type: ignore[no-untyped-call]  # as above
         await bot.switchboard.drain(DRAIN)
         stopping.set()
+        bot.worker.wake()
         await bot.worker.drain(DRAIN)
         all_told.set()  # only now: an announcer that looks once more while a call is in flight would miss its end
         bot.announcer.wake()

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.domain.runs import Run
+
 VERSION = 1
 GENESIS = "0" * 64
 
@@ -27,6 +29,11 @@ class Act(StrEnum):
     LAUNCH_REFUSED = "launch refused"
     LAUNCH_POSTPONED = "launch postponed"
     UNKNOWN = "unknown"
+    ENDED = "ended"
+    CANCEL_ASKED = "cancel asked"
+    CANCEL_DENIED = "cancel denied"
+    CANCEL_REFUSED = "cancel refused"
+    RESOLVED = "resolved"
     POLICY_APPLIED = "policy applied"
 
 
@@ -42,6 +49,20 @@ class Entry:
     workflow: str | None = None
     request_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def about(run: Run, act: Act, /, user_id: str | None = None, user_name: str = "", **facts: Any) -> Entry:
+    """An act on a run: by its requester, unless somebody else did it."""
+    return Entry(
+        act=act,
+        team_id=run.team_id,
+        user_id=run.user_id if user_id is None else user_id,
+        user_name=run.user_name if user_id is None else user_name,
+        run_id=run.id,
+        workflow=run.workflow,
+        request_id=run.request_id,
+        facts={"channel": run.channel_id, **facts},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,17 +15,27 @@ class State(StrEnum):
     READY = "ready"
     LAUNCHING = "launching"
     RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
     NOT_STARTED = "not started"
     UNKNOWN = "unknown"
 
 
+# Over, with an outcome that is known. An *unknown* run can still be found out about.
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.NOT_STARTED})
+
 _NEXT: Mapping[State, frozenset[State]] = {
-    State.READY: frozenset({State.LAUNCHING, State.NOT_STARTED}),
+    State.READY: frozenset({State.LAUNCHING, State.NOT_STARTED, State.CANCELLED}),
     # Back to ready only where surely nothing was started: a 429, or a connection that was never made.
     State.LAUNCHING: frozenset({State.RUNNING, State.NOT_STARTED, State.READY, State.UNKNOWN}),
-    # A late answer of a worker that was taken for dead still tells the truth.
-    State.UNKNOWN: frozenset({State.RUNNING, State.NOT_STARTED}),
-    State.RUNNING: frozenset(),
+    # Each look at a running run moves it to running again, with what was seen.
+    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.FAILED, State.CANCELLED, State.UNKNOWN}),
+    # A late answer of a worker that was taken for dead still tells the truth, and so does what is found in Datadog.
+    State.UNKNOWN: frozenset({State.UNKNOWN, State.RUNNING, State.NOT_STARTED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
     State.NOT_STARTED: frozenset(),
 }
 
@@ -36,12 +46,23 @@ def may_follow(before: State, after: State) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step of a run: when it was first seen, and when it was first seen to be over; `state` in Datadog's words."""
+
+    name: str
+    state: str
+    began: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One row of the runs table.
 
     `inputs` never holds a secret's value: `secrets` names each secret input with its fingerprint, and `sealed` holds
-    the values, encrypted, until the run has been launched. `due` is when somebody has to look at the run next: while a
-    worker holds it, the moment its lease runs out. `token` grows with each claim and fences out a worker that lost it.
+    the values, encrypted, until the run is over. `due` is when somebody has to look at the run next: while a worker
+    holds it, the moment its lease runs out. `token` grows with each claim and fences out a worker that lost it.
+    `status` is Datadog's own word for where it is; `looks` counts the looks at Datadog since the last change of state.
     """
 
     id: str
@@ -67,5 +88,11 @@ class Run:
     sealed: str | None = None
     instance_id: str | None = None
     error: str | None = None
+    status: str = ""
+    steps: Sequence[RunStep] = ()
+    outputs: Mapping[str, Any] | None = None
+    looks: int = 0
+    cancel_by: str | None = None
+    cancel_sent: bool = False
     launched_at: datetime | None = None
     ended_at: datetime | None = None

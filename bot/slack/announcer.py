@@ -1,7 +1,8 @@
-"""Tells Slack what has happened: each run's live message, and the audit channel. What Slack refuses is tried again or kept.
+"""Tells Slack what has happened: each run's live message, the word at its end, and the audit channel.
 
-The outbox says what is due; this file posts it. `ts` is stored right after posting, so a crash in between means at worst
-a second message, never a lost one.
+The outbox says what is due; this file posts it. What Slack refuses or limits is tried again, and what can never be
+delivered is kept with the reason. `ts` is stored right after posting: a crash in between means at worst a second message,
+never a lost one, and never a second one that tells the end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,29 +18,31 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import NotRecorded
-from bot.domain.runs import Run
-from bot.slack.blocks.audit_post import TOGETHER, audit_post
-from bot.slack.blocks.run_message import run_message
+from bot.domain.runs import ENDED, Run, State
+from bot.slack.blocks.end_word import end_word
+from bot.slack.blocks.run_message import opening_message, run_message
 from bot.slack.blocks.text import channel
 from bot.slack.directory import UNREACHABLE
+from bot.slack.witness import Witness, retry_after
+from bot.use_cases import pace
 from bot.use_cases.ports import Message, Store, Writing
 
-POLL = 1.0  # seconds between looks when nothing wakes us
-LONGEST_PAUSE = 15.0  # seconds between looks while the database is away
 LEASE = timedelta(seconds=60)
 BATCH = 50
-GIVE_UP_AFTER = 50  # attempts, about half a day
+POSTING_AT_ONCE = 30  # channels
+LAST_WORD = 10.0  # seconds that a stopping bot gives to what it is posting
+GIVE_UP_AFTER = 100  # attempts, about a day
 
-# The place can't be posted in, whoever asks (Slack docs: chat.postMessage, errors): the requester is told directly instead.
+# The place can't be posted in, whoever asks (Slack docs: chat.postMessage, errors): the requester is told directly.
 CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"})
-# The message can't be edited any more (Slack docs: chat.update, errors): a new one is posted in its thread.
+# The message can't be edited any more (Slack docs: chat.update, errors): what is new is told in its thread.
 NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Posts what the outbox holds. One in each process; a lease keeps two from posting the same."""
+    """Posts what the outbox holds. One in each process; leases keep two from posting the same."""
 
     def __init__(
         self, store: Store, client: AsyncWebClient, link: Callable[[Run], str | None], audit_channel: str
@@ -47,8 +50,10 @@ class Announcer:
         self._store = store
         self._client = client
         self._link = link
-        self._audit_channel = audit_channel
+        self._witness = Witness(store, client, audit_channel) if audit_channel else None
         self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._witness_busy = False
 
     def wake(self) -> None:
         """Look at the outbox now rather than at the next poll."""
@@ -56,64 +61,135 @@ class Announcer:
 
     async def announce(self, stopping: asyncio.Event) -> None:
         """Post what is due until `stopping` is set, and then once more. A database that is away is waited for."""
-        pause = POLL
+        pause = pace.POLL
         while True:
             last = stopping.is_set()
             self._wake.clear()
             try:
-                audit = bool(self._audit_channel)
-                if await self._store.read(lambda tx, audit=audit: tx.messages_due(audit_channel=audit)):  # type: ignore[misc]  # mypy can't type a lambda's default
-                    await self._post_due()
-                pause = POLL
+                await self._post_due()
+                pause = pace.POLL
             except NotRecorded as error:
-                log.error("can't look into the outbox, trying again in %.0f s: %s", pause, error)
-                pause = min(LONGEST_PAUSE, pause * 2)
+                log.error("the outbox can't be worked on, trying again in %.0f s: %s", pause, error)
+                pause = min(pace.LONGEST_PAUSE, pause * 2)
             if last:
+                if self._tasks:
+                    await asyncio.wait(self._tasks, timeout=LAST_WORD)
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 
     async def _post_due(self) -> None:
+        audit = self._witness is not None
+        if not await self._store.read(lambda tx: tx.messages_due(audit_channel=audit)):
+            return
         messages = await self._store.write(lambda tx: tx.claim_messages(tx.now + LEASE, BATCH))
         by_channel: dict[str, list[Message]] = {}
         for message in messages:
             by_channel.setdefault(message.posted_in or message.channel_id, []).append(message)
-        telling = [self._tell_channel(waiting) for waiting in by_channel.values()]
-        if self._audit_channel:
-            telling.append(self._tell_audit_channel())
-        await asyncio.gather(*telling)
+        for waiting in by_channel.values():
+            self._begin(self._tell_channel(waiting))
+        if self._witness is not None and not self._witness_busy:
+            self._witness_busy = True
+            self._begin(self._tell_witness(self._witness))
+        if len(self._tasks) >= POSTING_AT_ONCE:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _tell_channel(self, messages: list[Message]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except NotRecorded as error:
+            log.error("what was told to Slack could not be noted, so it may be told again: %s", error)
+        except Exception:  # the lease runs out, and it is tried again
+            log.exception("unexpected error while posting to Slack")
+
+    async def _tell_witness(self, witness: Witness) -> None:
+        try:
+            await witness.tell()
+        finally:
+            self._witness_busy = False
+
+    async def _tell_channel(self, messages: Sequence[Message]) -> None:
         """One after the other, as Slack takes about one message a second in a channel; a limit holds the rest back too."""
-        limited = 0.0
+        limited: float | None = None
         for message in messages:
-            if limited:
+            if limited is not None:
                 await self._postpone(message, "ratelimited", limited)
                 continue
-            run = await self._store.read(lambda tx, run_id=message.run_id: tx.run(run_id))  # type: ignore[misc]  # mypy can't type a lambda's default
-            if run is None:
-                continue
+            run, live = await self._what(message)
             try:
-                posted_in, ts = await self._post(run, message)
+                if message.kind == "live":
+                    await self._tell_live(run, message)
+                else:
+                    await self._tell_end(run, message, live)
             except SlackApiError as error:
-                limited = _retry_after(error) or 0.0
-                await self._postpone(message, str(error.response.get("error")), limited or None)
+                limited = retry_after(error)
+                await self._postpone(message, str(error.response.get("error")), limited)
             except UNREACHABLE as error:
                 await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
-            else:
-                await self._store.write(lambda tx, m=message, c=posted_in, t=ts: tx.message_told(m, c, t))  # type: ignore[misc]  # as above
 
-    async def _post(self, run: Run, message: Message) -> tuple[str, str]:
-        """Post the message, or bring it up to date. Returns where it is."""
+    async def _what(self, message: Message) -> tuple[Run, Message]:
+        async def question(tx: Any) -> tuple[Run, Message]:
+            run = await tx.run(message.run_id)
+            messages = await tx.messages(message.run_id)
+            return run, next(one for one in messages if one.kind == "live")
+
+        return await self._store.read(question)
+
+    async def _tell_live(self, run: Run, message: Message) -> None:
+        """Post the message, or bring it up to date. The first post never tells the end, so that the end is told once."""
+        if message.ts is None or message.posted_in is None:
+            over = run.state in ENDED or run.state is State.UNKNOWN
+            text, blocks = opening_message(run) if over else run_message(run, self._link(run))
+            posted_in, ts = await self._post(run, text, blocks)
+            if not await self._told(message, posted_in, ts, whole=not over):
+                # Another has told it while we were away: ours would stand there for ever.
+                with contextlib.suppress(SlackApiError, *UNREACHABLE):
+                    await self._client.chat_delete(channel=posted_in, ts=ts)
+            elif over:
+                self.wake()
+            return
         text, blocks = run_message(run, self._link(run))
-        if message.ts and message.posted_in:
+        try:
+            await self._client.chat_update(channel=message.posted_in, ts=message.ts, text=text, blocks=blocks)
+        except SlackApiError as error:
+            if error.response.get("error") not in NOT_EDITABLE:
+                raise
+            await self._send(message.posted_in, text, blocks, thread_ts=message.ts)
+        if not await self._told(message, message.posted_in, message.ts, whole=True):
+            await self._store.write(lambda tx: tx.message_stale(message))
+
+    async def _tell_end(self, run: Run, message: Message, live: Message) -> None:
+        """The word at the end, in the thread of the message; after it, so that it is never read first."""
+        if live.due is not None:
+            await self._wait_for_live(message)
+            return
+        text, outputs = end_word(run)
+        place, thread_ts = live.posted_in or run.user_id, live.ts
+        if outputs is not None and thread_ts is not None:
             try:
-                await self._client.chat_update(channel=message.posted_in, ts=message.ts, text=text, blocks=blocks)
+                await self._client.files_upload_v2(
+                    channel=place,
+                    thread_ts=thread_ts,
+                    content=outputs,
+                    filename=f"{run.id}-outputs.json",
+                    title="Outputs",
+                    initial_comment=text,
+                )
             except SlackApiError as error:
-                if error.response.get("error") not in NOT_EDITABLE:
+                if error.response.get("error") != "missing_scope":
                     raise
-                await self._send(message.posted_in, text, blocks, thread_ts=message.ts)
-            return message.posted_in, message.ts
+                await self._send(place, f"{text}\n(The bot may not upload files here.)", None, thread_ts=thread_ts)
+            ts = thread_ts
+        else:
+            place, ts = await self._send(place, text, None, thread_ts=thread_ts)
+        await self._told(message, place, ts, whole=True)
+
+    async def _post(self, run: Run, text: str, blocks: list[dict[str, Any]]) -> tuple[str, str]:
         try:
             return await self._send(run.channel_id, text, blocks)
         except SlackApiError as error:
@@ -124,12 +200,21 @@ class Announcer:
             return await self._send(run.user_id, text, [note, *blocks])
 
     async def _send(
-        self, channel_id: str, text: str, blocks: list[dict[str, Any]], thread_ts: str | None = None
+        self, channel_id: str, text: str, blocks: list[dict[str, Any]] | None, thread_ts: str | None = None
     ) -> tuple[str, str]:
         answer = await self._client.chat_postMessage(
             channel=channel_id, text=text, blocks=blocks, thread_ts=thread_ts, unfurl_links=False, unfurl_media=False
         )
         return str(answer["channel"]), str(answer["ts"])
+
+    async def _told(self, message: Message, posted_in: str, ts: str, *, whole: bool) -> bool:
+        return await self._store.write(lambda tx: tx.message_told(message, posted_in, ts, whole=whole))
+
+    async def _wait_for_live(self, message: Message) -> None:
+        async def work(tx: Writing) -> None:
+            await tx.message_postponed(message, "", tx.now + timedelta(seconds=0.3))
+
+        await self._store.write(work)
 
     async def _postpone(self, message: Message, error: str, seconds: float | None) -> None:
         wait = seconds if seconds is not None else min(900.0, 2.0 ** min(message.attempts, 10))
@@ -140,43 +225,6 @@ class Announcer:
             await tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
 
         await self._store.write(work)
-
-    async def _tell_audit_channel(self) -> None:
-        claim = await self._store.write(lambda tx: tx.claim_audit_posts(tx.now + LEASE))
-        if claim is None:
-            return
-        told, token = claim
-        error: str | None = None
-        again: float | None = None
-        while records := await self._store.read(lambda tx, after=told: tx.records(after, TOGETHER)):  # type: ignore[misc]  # as above
-            try:
-                text, blocks = audit_post(records)
-                await self._send(self._audit_channel, text, blocks)
-            except SlackApiError as refused:
-                error, again = str(refused.response.get("error")), _retry_after(refused) or 30.0
-                break
-            except UNREACHABLE as unreachable:
-                error, again = type(unreachable).__name__, 10.0
-                break
-            told = records[-1].seq
-        if error:
-            log.error("the audit channel %s was not told of records after %d: %s", self._audit_channel, told, error)
-        pause = again
-
-        async def work(tx: Writing) -> None:
-            held_until = None if pause is None else tx.now + timedelta(seconds=pause)
-            await tx.audit_posts_told(token, told, held_until, error)
-
-        await self._store.write(work)
-
-
-def _retry_after(error: SlackApiError) -> float | None:
-    """Seconds that Slack asks to wait, where it says so (Slack docs: apis/web-api/rate-limits)."""
-    headers = {key.lower(): value for key, value in (error.response.headers or {}).items()}
-    try:
-        return max(1.0, float(headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
 
 
 def _why_directly(run: Run, reason: str) -> str:

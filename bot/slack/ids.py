@@ -26,6 +26,8 @@ class Action(StrEnum):
     INPUT = "input"
     SECRET_INPUT = "secret_input"  # noqa: S105  # an id, not a secret; what was typed there is never sent back
     OPEN_IN_DATADOG = "open_in_datadog"
+    CANCEL_RUN = "cancel_run"
+    RUN_AGAIN = "run_again"
 
 
 class Subcommand(StrEnum):
@@ -35,6 +37,7 @@ class Subcommand(StrEnum):
     LIST = "list"
     STATUS = "status"
     HISTORY = "history"
+    CANCEL = "cancel"
     HELP = "help"
 
 

@@ -55,6 +55,11 @@ class AuditRows:
         query = sa.select(audit_records).where(audit_records.c.seq > after).order_by(audit_records.c.seq).limit(limit)
         return [Record(row.seq, bytes(row.body), row.hash) for row in await self.connection.execute(query)]
 
+    async def records_of(self, run_id: str) -> list[Record]:
+        """Every record about one run, oldest first."""
+        query = sa.select(audit_records).where(audit_records.c.run_id == run_id).order_by(audit_records.c.seq)
+        return [Record(row.seq, bytes(row.body), row.hash) for row in await self.connection.execute(query)]
+
     async def last_records(self, limit: int) -> list[Record]:
         query = sa.select(audit_records).order_by(audit_records.c.seq.desc()).limit(limit)
         rows = (await self.connection.execute(query)).all()

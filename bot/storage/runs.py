@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.runs import Run, State, may_follow
+from bot.domain.runs import Run, RunStep, State, may_follow
 from bot.storage.tables import runs
 
 
@@ -40,6 +40,25 @@ class RunRows:
             query = query.where(runs.c.state == state.value)
         return [_run(row) for row in await self.connection.execute(query)]
 
+    async def instances_taken(self, instance_ids: Collection[str]) -> set[str]:
+        """Those of the instances that belong to a run already."""
+        query = sa.select(runs.c.instance_id).where(runs.c.instance_id.in_(sorted(instance_ids)))
+        return {row.instance_id for row in await self.connection.execute(query)}
+
+    async def lost_rivals(self, run: Run, within: timedelta) -> int:
+        """How many other runs of the same workflow were launched about then and have no instance."""
+        if run.launched_at is None:
+            return 0
+        query = sa.select(sa.func.count()).where(
+            runs.c.datadog_id == run.datadog_id,
+            runs.c.account == run.account,
+            runs.c.id != run.id,
+            runs.c.instance_id.is_(None),
+            runs.c.state.in_([State.UNKNOWN.value, State.LAUNCHING.value]),
+            runs.c.launched_at.between(run.launched_at - within, run.launched_at + within),
+        )
+        return (await self.connection.execute(query)).scalar_one()
+
     async def runs_due(self) -> bool:
         query = sa.select(sa.exists().where(runs.c.due <= self.now))
         return bool((await self.connection.execute(query)).scalar())
@@ -55,6 +74,8 @@ class RunRows:
     ) -> Run | None:
         """Move a run that is in one of the states `before`, or None. The token fences out a worker that lost its lease;
         an *unknown* run has no worker, so the late answer of its last one may still end it."""
+        if "steps" in changes:
+            changes["steps"] = _steps_json(changes["steps"])
         legal = [state.value for state in before if may_follow(state, after)]
         statement = (
             sa.update(runs)
@@ -69,11 +90,35 @@ class RunRows:
         row = (await self.connection.execute(statement)).one_or_none()
         return None if row is None else _run(row)
 
-    async def claim_runs(self, lease_until: datetime, limit: int) -> list[Run]:
+    async def ask_cancel(self, run_id: str, user_id: str) -> Run | None:
+        """Note who wants the run cancelled. Somebody looks at a running one at once; the lease of a launch stays its own."""
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.id == run_id,
+                runs.c.state.in_([State.READY.value, State.LAUNCHING.value, State.RUNNING.value]),
+                runs.c.cancel_by.is_(None),
+            )
+            .values(cancel_by=user_id, due=sa.case((runs.c.state == State.RUNNING.value, self.now), else_=runs.c.due))
+            .returning(runs)
+        )
+        row = (await self.connection.execute(statement)).one_or_none()
+        return None if row is None else _run(row)
+
+    async def release_runs(self, held: Collection[Run]) -> None:
+        """Give back what was claimed and not begun, so that nobody waits for the lease to run out."""
+        for run in held:
+            await self.connection.execute(
+                sa.update(runs)
+                .where(runs.c.id == run.id, runs.c.token == run.token, runs.c.state == run.state.value)
+                .values(due=self.now)
+            )
+
+    async def claim_runs(self, states: Collection[State], lease_until: datetime, limit: int) -> list[Run]:
         """Take what is due: the token grows, so whoever held it before can't write any more."""
         due = (
             sa.select(runs.c.id)
-            .where(runs.c.due <= self.now)
+            .where(runs.c.state.in_([state.value for state in states]), runs.c.due <= self.now)
             .order_by(runs.c.due)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -93,8 +138,20 @@ class RunRows:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    return {**asdict(run), "state": run.state.value}
+    return {**asdict(run), "state": run.state.value, "steps": _steps_json(run.steps)}
 
 
 def _run(row: Any) -> Run:
-    return Run(**{**row._mapping, "state": State(row.state)})
+    return Run(**{**row._mapping, "state": State(row.state), "steps": [_step(step) for step in row.steps]})
+
+
+def _steps_json(steps: Sequence[RunStep]) -> list[list[str | None]]:
+    return [
+        [step.name, step.state, step.began.isoformat(), step.ended.isoformat() if step.ended else None]
+        for step in steps
+    ]
+
+
+def _step(data: list[Any]) -> RunStep:
+    name, state, began, ended = data
+    return RunStep(name, state, datetime.fromisoformat(began), datetime.fromisoformat(ended) if ended else None)

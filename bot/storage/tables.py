@@ -104,6 +104,12 @@ runs = sa.Table(
     sa.Column("due", Moment),
     sa.Column("instance_id", sa.String(100)),
     sa.Column("error", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("steps", sa.JSON, nullable=False),
+    sa.Column("outputs", sa.JSON),
+    sa.Column("looks", sa.Integer, nullable=False),
+    sa.Column("cancel_by", sa.String(40)),
+    sa.Column("cancel_sent", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("launched_at", Moment),
     sa.Column("ended_at", Moment),
@@ -111,7 +117,11 @@ runs = sa.Table(
     sa.Index(None, "created_at"),
     # Only open runs are in it, so it stays small however many have ended.
     sa.Index(
-        "ix_runs_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")
+        "ix_runs_state_due",
+        "state",
+        "due",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
     ),
 )
 
@@ -150,11 +160,13 @@ audit_posts = sa.Table(
     sa.Column("error", sa.Text),
 )
 
-# The outbox: a run's one live message. `revision` grows with each change to be told, so that none is lost while posting.
+# The outbox: a run's one live message, and the word to the requester at its end. `revision` grows with each change to be
+# told, so that none is lost while one is being posted; `held_until` is the lease of whoever posts it.
 messages = sa.Table(
     "messages",
     metadata,
     sa.Column("run_id", sa.String(20), primary_key=True),
+    sa.Column("kind", sa.String(10), primary_key=True),
     sa.Column("channel_id", sa.String(40), nullable=False),
     sa.Column("posted_in", sa.String(40)),
     sa.Column("ts", sa.String(40)),
@@ -162,6 +174,7 @@ messages = sa.Table(
     sa.Column("token", sa.BigInteger, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("due", Moment),
+    sa.Column("held_until", Moment),
     sa.Column("error", sa.Text),
     sa.Index(
         "ix_messages_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")

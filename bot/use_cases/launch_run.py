@@ -6,33 +6,26 @@ Datadog surely started nothing (a 429, or a connection that was never made). A l
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from bot.domain.audit import Act, Entry
+from bot.domain.audit import Act, about
 from bot.domain.errors import (
     DatadogLimited,
     DatadogRefused,
     DatadogUnreachable,
-    NotRecorded,
     OutcomeUnknown,
     UnreadableSecret,
 )
 from bot.domain.runs import Run, State
+from bot.use_cases import pace
+from bot.use_cases.persist import persist
 from bot.use_cases.ports import Datadog, Sealer, Store, Writing
 
-T = TypeVar("T")
-
-LEASE = timedelta(seconds=60)  # how long a worker may hold a run before another takes it over
-CALL_LIMIT = 25.0  # seconds; the longest an execute call may take, well inside the lease
-PATIENCE = timedelta(
-    minutes=15
-)  # how long a run waits for Datadog to be reachable, or to stop limiting, before it gives up
-FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds between attempts where Datadog names none
+INTERRUPTED = "The bot was interrupted while Datadog was being called."
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +38,32 @@ async def launch(run: Run, store: Store, datadog: Mapping[str, Datadog], sealer:
     client = datadog.get(run.account)
     if client is None:
         reason = f"No keys are configured for the Datadog account “{run.account}”. Nothing was started."
-        return await store.write(lambda tx: _end(tx, run, State.NOT_STARTED, Act.LAUNCH_REFUSED, reason))
+        return await store.write(lambda tx: _not_started(tx, run, reason))
     try:
         payload = {**run.inputs, **(sealer.unseal(run.sealed) if run.sealed else {})}
     except UnreadableSecret as error:
         reason = str(error)
-        return await store.write(lambda tx: _end(tx, run, State.NOT_STARTED, Act.LAUNCH_REFUSED, reason))
+        return await store.write(lambda tx: _not_started(tx, run, reason))
     before = time.monotonic()
     held = await store.write(lambda tx: _commit_launching(tx, run))
     if held is None:
         return None
-    if time.monotonic() - before > LEASE.total_seconds() - 2 * CALL_LIMIT:
+    if time.monotonic() - before > pace.LEASE.total_seconds() - 2 * pace.CALL_LIMIT:
         # The process was paused so long that the lease may be over before Datadog answers: leave it to the next worker.
         log.warning("run %s: lease nearly over before the call, nothing sent", run.id)
-        return await _persist(store, lambda tx: _postpone(tx, held, "The bot was paused before the call.", 0.0))
+        return await persist(store, lambda tx: _postpone(tx, held, "The bot was paused before the call.", 0.0))
     return await _call(held, payload, client, store)
+
+
+async def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
+    """The answer is lost, and the run may have started: it becomes *unknown*, and Datadog is searched for it."""
+    due = tx.now + timedelta(seconds=pace.SEARCHES[0])
+    moved = await tx.move_run(run.id, run.token, {State.LAUNCHING}, State.UNKNOWN, error=reason, due=due, looks=0)
+    if moved is not None:
+        tx.record(about(moved, Act.UNKNOWN, error=reason))
+        await tx.announce_run(moved, tx.now)
+        await tx.announce_end(moved)
+    return moved
 
 
 async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: Store) -> Run | None:
@@ -67,101 +71,96 @@ async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: St
         instance_id = await client.execute(run.datadog_id, payload)
     except (DatadogLimited, DatadogUnreachable) as error:
         words, wait = str(error), _wait(error, run.attempts)
-        return await _persist(store, lambda tx: _postpone(tx, run, words, wait))
+        return await persist(store, lambda tx: _postpone(tx, run, words, wait))
     except DatadogRefused as error:
         words = str(error)
-        return await _persist(store, lambda tx: _end(tx, run, State.NOT_STARTED, Act.LAUNCH_REFUSED, words))
+        return await persist(store, lambda tx: _not_started(tx, run, words))
     except OutcomeUnknown as error:
         words = str(error)
-        return await _persist(store, lambda tx: _end(tx, run, State.UNKNOWN, Act.UNKNOWN, words))
-    return await _persist(store, lambda tx: _started(tx, run, instance_id))
-
-
-async def give_up_on_lost_launch(tx: Writing, run: Run) -> Run | None:
-    """A worker died between *launching* and the answer: the run may have started, so it becomes *unknown*."""
-    return await _end(tx, run, State.UNKNOWN, Act.UNKNOWN, "The bot was interrupted while Datadog was being called.")
+        return await persist(store, lambda tx: lost_launch(tx, run, words))
+    return await persist(store, lambda tx: _started(tx, run, instance_id))
 
 
 async def _commit_launching(tx: Writing, run: Run) -> Run | None:
     held = await tx.move_run(
-        run.id, run.token, {State.READY}, State.LAUNCHING, attempts=run.attempts + 1, due=tx.now + LEASE
+        run.id,
+        run.token,
+        {State.READY},
+        State.LAUNCHING,
+        attempts=run.attempts + 1,
+        due=tx.now + pace.LEASE,
+        launched_at=tx.now,
     )
     if held is not None:
-        tx.record(_entry(held, Act.LAUNCHING, {"attempt": held.attempts}))
+        tx.record(about(held, Act.LAUNCHING, attempt=held.attempts))
     return held
 
 
 async def _started(tx: Writing, run: Run, instance_id: str) -> Run | None:
+    due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK)
     moved = await tx.move_run(
         run.id,
         run.token,
         {State.LAUNCHING, State.UNKNOWN},
         State.RUNNING,
         instance_id=instance_id,
-        launched_at=tx.now,
-        due=None,
-        sealed=None,
+        due=due,
+        looks=0,
         error=None,
     )
-    if moved is not None:
-        tx.record(_entry(moved, Act.LAUNCHED, {"instance": instance_id}))
-        await tx.announce_run(moved, tx.now)
+    if moved is None:
+        # Somebody else has found out, or decided, since: the record keeps what Datadog answered all the same.
+        tx.record(about(run, Act.LAUNCHED, instance=instance_id, late=True))
+        return None
+    tx.record(about(moved, Act.LAUNCHED, instance=instance_id))
+    await tx.announce_run(moved, tx.now)
     return moved
 
 
-async def _end(tx: Writing, run: Run, state: State, act: Act, error: str) -> Run | None:
+async def _not_started(tx: Writing, run: Run, error: str) -> Run | None:
     moved = await tx.move_run(
         run.id,
         run.token,
-        {State.READY, State.LAUNCHING, State.UNKNOWN} - {state},
-        state,
+        {State.READY, State.LAUNCHING, State.UNKNOWN},
+        State.NOT_STARTED,
         error=error,
         due=None,
         sealed=None,
-        ended_at=None if state is State.UNKNOWN else tx.now,
+        ended_at=tx.now,
     )
     if moved is not None:
-        tx.record(_entry(moved, act, {"error": error}))
+        tx.record(about(moved, Act.LAUNCH_REFUSED, error=error))
         await tx.announce_run(moved, tx.now)
+        await tx.announce_end(moved)
     return moved
 
 
 async def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | None:
-    if tx.now + timedelta(seconds=wait) - run.created_at > PATIENCE:
-        return await _end(tx, run, State.NOT_STARTED, Act.LAUNCH_REFUSED, f"{error} The bot has stopped trying.")
+    if tx.now + timedelta(seconds=wait) - run.created_at > pace.PATIENCE:
+        return await _not_started(tx, run, f"{error} The bot has stopped trying.")
     due = tx.now + timedelta(seconds=wait)
     moved = await tx.move_run(run.id, run.token, {State.LAUNCHING}, State.READY, error=error, due=due)
+    if moved is None:
+        return None
+    tx.record(about(moved, Act.LAUNCH_POSTPONED, error=error, seconds=round(wait, 1)))
+    if moved.cancel_by:
+        return await cancelled_before_start(tx, moved)
+    await tx.announce_run(moved, tx.now)
+    return moved
+
+
+async def cancelled_before_start(tx: Writing, run: Run) -> Run | None:
+    """A run that was waiting to be launched will not be: its token is this moment's, so no holder can launch it."""
+    moved = await tx.move_run(
+        run.id, run.token, {State.READY}, State.CANCELLED, due=None, sealed=None, ended_at=tx.now, error=None
+    )
     if moved is not None:
-        tx.record(_entry(moved, Act.LAUNCH_POSTPONED, {"error": error, "seconds": round(wait, 1)}))
+        tx.record(about(moved, Act.ENDED, state=moved.state.value, status="cancelled before it was started"))
         await tx.announce_run(moved, tx.now)
+        await tx.announce_end(moved)
     return moved
 
 
 def _wait(error: DatadogLimited | DatadogUnreachable, attempts: int) -> float:
     told = error.retry_after if isinstance(error, DatadogLimited) else None
-    return told if told is not None else min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1))
-
-
-async def _persist(store: Store, work: Callable[[Writing], Awaitable[T]]) -> T:
-    """Commit what Datadog answered, trying as long as the process lives: the answer is nowhere but in its memory."""
-    pause = 0.2
-    while True:
-        try:
-            return await store.write(work)
-        except NotRecorded as error:
-            log.error("an answer of Datadog's could not be recorded, trying again in %.1f s: %s", pause, error)
-            await asyncio.sleep(pause)
-            pause = min(10.0, pause * 2)
-
-
-def _entry(run: Run, act: Act, facts: Mapping[str, Any]) -> Entry:
-    return Entry(
-        act=act,
-        team_id=run.team_id,
-        user_id=run.user_id,
-        user_name=run.user_name,
-        run_id=run.id,
-        workflow=run.workflow,
-        request_id=run.request_id,
-        facts={"channel": run.channel_id, **facts},
-    )
+    return told if told is not None else min(pace.LONGEST_WAIT, pace.FIRST_WAIT * 2 ** (attempts - 1))

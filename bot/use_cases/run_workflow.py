@@ -8,19 +8,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from bot.domain.audit import Act, Entry
+from bot.domain.audit import Act, Entry, about
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Reason, Verdict, decide
 from bot.domain.runs import Run, State
-from bot.use_cases.launch_run import LEASE
+from bot.use_cases import pace
 from bot.use_cases.ports import Sealer, Store, Writing
 
-# A launch that is over sooner than this needs one message instead of two.
-QUIET = timedelta(seconds=1.5)
 REQUIRED = "This is required."
 
 
@@ -125,7 +123,17 @@ async def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admit
 
 def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
     facts = {"channel": ask.channel_id, "reason": decision.reason.value, "rule": decision.rule}
-    tx.record(_entry(ask, Act.DENIED, None, facts))
+    tx.record(
+        Entry(
+            Act.DENIED,
+            team_id=ask.actor.team_id,
+            user_id=ask.actor.user_id,
+            user_name=ask.actor.name,
+            workflow=ask.workflow,
+            request_id=ask.request_id,
+            facts=facts,
+        )
+    )
     return Denied(ask.workflow, decision)
 
 
@@ -138,8 +146,7 @@ async def _accept(
         if earlier is None:  # The row that stood in the way is gone: only a hand in the database does that.
             raise LookupError(f"no run with key {ask.key}")
         return AlreadyRequested(earlier, (earlier.inputs, earlier.secrets) == (run.inputs, run.secrets))
-    facts = {
-        "channel": ask.channel_id,
+    facts: dict[str, Any] = {
         "account": entry.account,
         "datadog_workflow": entry.datadog_id,
         "definition": entry.definition_hash,
@@ -148,8 +155,8 @@ async def _accept(
         "inputs": dict(run.inputs),
         "secret_inputs": dict(run.secrets),
     }
-    tx.record(_entry(ask, Act.REQUESTED, run.id, facts))
-    await tx.announce_run(run, tx.now + QUIET)
+    tx.record(about(run, Act.REQUESTED, **facts))
+    await tx.announce_run(run, tx.now + pace.QUIET)
     return Requested(run)
 
 
@@ -174,21 +181,8 @@ def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Se
         policy_version=entry.policy_version,
         state=State.READY,
         created_at=now,
-        due=now + LEASE,
+        due=now + pace.LEASE,
         token=1,
-    )
-
-
-def _entry(ask: Ask, act: Act, run_id: str | None, facts: Mapping[str, Any]) -> Entry:
-    return Entry(
-        act=act,
-        team_id=ask.actor.team_id,
-        user_id=ask.actor.user_id,
-        user_name=ask.actor.name,
-        run_id=run_id,
-        workflow=ask.workflow,
-        request_id=ask.request_id,
-        facts=facts,
     )
 
 

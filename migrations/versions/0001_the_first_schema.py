@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.create_table(
         "messages",
         sa.Column("run_id", sa.String(length=20), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("channel_id", sa.String(length=40), nullable=False),
         sa.Column("posted_in", sa.String(length=40), nullable=True),
         sa.Column("ts", sa.String(length=40), nullable=True),
@@ -64,8 +65,9 @@ def upgrade() -> None:
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_messages")),
+        sa.PrimaryKeyConstraint("run_id", "kind", name=op.f("pk_messages")),
     )
     op.create_index(
         "ix_messages_due",
@@ -109,6 +111,12 @@ def upgrade() -> None:
         sa.Column("due", sa.DateTime(timezone=True), nullable=True),
         sa.Column("instance_id", sa.String(length=100), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("steps", sa.JSON(), nullable=False),
+        sa.Column("outputs", sa.JSON(), nullable=True),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("cancel_by", sa.String(length=40), nullable=True),
+        sa.Column("cancel_sent", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("launched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -117,9 +125,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_runs_created_at", "runs", ["created_at"], unique=False)
     op.create_index(
-        "ix_runs_due",
+        "ix_runs_state_due",
         "runs",
-        ["due"],
+        ["state", "due"],
         unique=False,
         sqlite_where=sa.text("due IS NOT NULL"),
         postgresql_where=sa.text("due IS NOT NULL"),

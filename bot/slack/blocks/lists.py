@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.catalogue import CatalogueEntry
-from bot.domain.runs import Run, State
+from bot.domain.runs import Run
+from bot.slack.blocks.run_words import MARKS, state_words
 from bot.slack.blocks.text import channel, code, cut, escape, moment, person
 
 SHOWN = 30  # entries of a list in one message
-
-MARKS = {
-    State.READY: ":hourglass_flowing_sand:",
-    State.LAUNCHING: ":hourglass_flowing_sand:",
-    State.RUNNING: ":arrow_forward:",
-    State.NOT_STARTED: ":no_entry:",
-    State.UNKNOWN: ":grey_question:",
-}
 
 
 def help_text(command: str) -> str:
@@ -29,6 +22,7 @@ def help_text(command: str) -> str:
             f"{code(f'{command} list')} — the workflows that you may run in this channel",
             f"{code(f'{command} status ID')} — one run; without an ID your latest",
             f"{code(f'{command} history')} — your runs",
+            f"{code(f'{command} cancel ID')} — cancel a run",
             f"{code(f'{command} help')} — this",
             "Values with spaces take quotes: " + code('reason="disk is full"') + ". Lists take commas or JSON.",
         ]
@@ -54,7 +48,7 @@ def run_text(run: Run, link: str | None) -> str:
     ]
     if run.instance_id:
         lines.append(f"Instance {code(run.instance_id)}" + (f" · <{link}|Open in Datadog>" if link else ""))
-    if run.error and run.state is not State.RUNNING:
+    if run.error:
         lines.append(f"> {escape(cut(run.error, 500))}")
     return "\n".join(lines)
 
@@ -69,18 +63,3 @@ def history_text(runs: Sequence[Run]) -> str:
         for run in runs
     ]
     return "\n".join(lines)
-
-
-def state_words(run: Run) -> str:
-    """Where a run is, as a person would say it."""
-    match run.state:
-        case State.READY:
-            return "waiting to be started" if run.attempts == 0 else "will be tried again"
-        case State.LAUNCHING:
-            return "starting"
-        case State.RUNNING:
-            return "started"
-        case State.NOT_STARTED:
-            return "not started"
-        case State.UNKNOWN:
-            return "outcome unknown"

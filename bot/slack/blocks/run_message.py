@@ -1,4 +1,4 @@
-"""A run's one message in the channel: who, what, inputs, instance, link, and what became of it."""
+"""A run's one message in the channel: who, what, inputs, each step as it happens, the end, and what can be done now."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
     ButtonElement,
+    ConfirmObject,
     ContextBlock,
+    InteractiveElement,
     MarkdownTextObject,
     SectionBlock,
 )
 
 from bot.domain.inputs import as_text
-from bot.domain.runs import Run, State
-from bot.slack.blocks.lists import MARKS, state_words
+from bot.domain.runs import ENDED, Run, State
+from bot.slack.blocks.run_words import MARKS, state_words, steps_text
 from bot.slack.blocks.text import SECTION, SHOWN_VALUE, code, cut, escape, moment, person
 from bot.slack.ids import Action
 
 SHOWN_INPUTS = 20  # more than that are counted, and the audit record holds them all
+SHOWN_OUTPUTS = 1000  # characters; the thread has more, or all as a file
+
+Rendered = tuple[str, list[dict[str, Any]]]
 
 
-def run_message(run: Run, link: str | None) -> tuple[str, list[dict[str, Any]]]:
+def run_message(run: Run, link: str | None) -> Rendered:
     """The text for notifications and the blocks. `link` is the run's page in Datadog."""
-    blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=_headline(run)))]
-    inputs = _inputs(run)
-    if inputs:
-        blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(inputs, SECTION))))
-    told = _what_is_known(run)
-    if told:
-        blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(told, SECTION))))
-    if link and run.instance_id:
-        button = ButtonElement(text="Open in Datadog", action_id=Action.OPEN_IN_DATADOG, url=link)
-        blocks.append(ActionsBlock(block_id=f"run:{run.id}", elements=[button]))
+    parts = [_headline(run), _inputs(run), steps_text(run.steps), _what_is_known(run)]
+    blocks: list[Block] = [_section(part) for part in parts if part]
+    buttons = _buttons(run, link)
+    if buttons:
+        blocks.append(ActionsBlock(block_id=f"run:{run.id}", elements=buttons))
     facts = [f"Run {code(run.id)}"]
     if run.instance_id:
         facts.append(f"instance {code(run.instance_id)}")
@@ -43,48 +43,96 @@ def run_message(run: Run, link: str | None) -> tuple[str, list[dict[str, Any]]]:
     return text, [block.to_dict() for block in blocks]
 
 
+def opening_message(run: Run) -> Rendered:
+    """What is posted first where a run is over already. It is brought up to date at once.
+
+    Were the bot killed before it had noted where it posted, this would stay behind, and claim nothing.
+    """
+    text = f"{escape(cut(run.title, 150))} was asked for by {person(run.user_id)}: run {code(run.id)}"
+    return text, [_section(text).to_dict()]
+
+
+def _section(text: str) -> SectionBlock:
+    return SectionBlock(text=MarkdownTextObject(text=cut(text, SECTION)))
+
+
 def _headline(run: Run) -> str:
-    return f"{MARKS[run.state]} *{escape(cut(run.title, 150))}* {_verb(run.state)} {person(run.user_id)}"
-
-
-def _verb(state: State) -> str:
-    match state:
-        case State.READY | State.LAUNCHING:
-            return "is being started for"
-        case State.RUNNING:
-            return "was started by"
-        case State.NOT_STARTED:
-            return "was *not started* for"
-        case State.UNKNOWN:
-            return "was asked for, *outcome unknown*, by"
+    verbs = {
+        State.READY: "is being started for",
+        State.LAUNCHING: "is being started for",
+        State.RUNNING: "is running for",
+        State.SUCCEEDED: f"*{state_words(run)}* for",
+        State.FAILED: f"*{state_words(run)}* for",
+        State.CANCELLED: f"was *{state_words(run)}* for",
+        State.NOT_STARTED: "was *not started* for",
+        State.UNKNOWN: "has an *unknown outcome* for",
+    }
+    return f"{MARKS[run.state]} *{escape(cut(run.title, 150))}* {verbs[run.state]} {person(run.user_id)}"
 
 
 def _inputs(run: Run) -> str:
     shown = [(name, code(cut(as_text(value), SHOWN_VALUE))) for name, value in run.inputs.items()]
     shown += [(name, "_secret_") for name in run.secrets]
-    lines = [f"*{escape(cut(name, 75))}*  {value}" for name, value in shown[:SHOWN_INPUTS]]
     text = ""
-    for number, line in enumerate(lines):
-        rest = len(shown) - number
-        if len(text) + len(line) > SECTION - 100:
-            return f"{text}… and {rest} more"
-        text += line + "\n"
-    more = len(shown) - len(lines)
-    return text.rstrip("\n") + (f"\n… and {more} more" if more else "")
+    for number, (name, value) in enumerate(shown):
+        line = f"*{escape(cut(name, 75))}*  {value}\n"
+        if number == SHOWN_INPUTS or len(text) + len(line) > SECTION - 100:
+            return f"{text}… and {len(shown) - number} more"
+        text += line
+    return text.rstrip("\n")
 
 
 def _what_is_known(run: Run) -> str:
-    error = escape(cut(run.error or "", 1500))
+    """What there is to say beside the steps; for an unknown run: what is known, what the bot does, what a person can do."""
+    quoted = f"> {escape(cut(run.error, 1000))}\n" if run.error else ""
     match run.state:
-        case State.NOT_STARTED:
-            return f"> {error}"
         case State.READY if run.error:
-            return f"> {error}\nNothing was started yet. The bot tries again by itself; there is nothing to do."
+            return f"{quoted}Nothing was started yet. The bot tries again by itself; there is nothing to do."
+        case State.RUNNING if run.cancel_by:
+            return f"{quoted}{person(run.cancel_by)} has asked to cancel it."
+        case State.RUNNING if run.error:
+            return f"{quoted}The bot can't see how it goes at the moment, and keeps looking."
+        case State.RUNNING if run.status:
+            return f"Datadog calls its state {code(cut(run.status, 100))}."
         case State.UNKNOWN:
-            return (
-                f"> {error}\n"
-                "The request was sent and its answer was lost, so the workflow *may or may not be running*. The bot will not"
-                " send it again. Look in Datadog whether it runs before you ask anew."
-            )
+            return quoted + _unknown(run)
+        case State.FAILED | State.SUCCEEDED | State.CANCELLED:
+            said = f"Datadog says {code(cut(run.status, 100))}.\n" if run.state is State.FAILED and run.status else ""
+            by = f"By {person(run.cancel_by)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
+            outputs = code(cut(as_text(run.outputs), SHOWN_OUTPUTS)) if run.outputs else ""
+            return (said + by + quoted + (f"*Outputs*  {outputs}" if outputs else "")).rstrip("\n")
         case _:
-            return ""
+            return quoted.rstrip("\n")
+
+
+def _unknown(run: Run) -> str:
+    if run.instance_id:
+        return "The workflow *was started*, and the bot can't find out how it ended. Look in Datadog."
+    known = "The request was sent and its answer was lost, so the workflow *may or may not be running*."
+    found = f" {escape(run.status)}" if run.status else ""
+    if run.due:
+        return f"{known}{found} The bot searches Datadog for it and will not send it again; wait before you ask anew."
+    return (
+        f"{known}{found} The bot has stopped searching and will not send it again. Look in Datadog whether it runs before"
+        f" you ask anew. Whoever runs the bot can settle it: {code(f'workflow-bot runs resolve {run.id}')}"
+    )
+
+
+def _buttons(run: Run, link: str | None) -> list[InteractiveElement]:
+    buttons: list[InteractiveElement] = []
+    if link and run.instance_id:
+        buttons.append(ButtonElement(text="Open in Datadog", action_id=Action.OPEN_IN_DATADOG, url=link))
+    if run.state in (State.READY, State.LAUNCHING, State.RUNNING) and not run.cancel_by:
+        confirm = ConfirmObject(
+            title="Cancel this run?",
+            text="What its steps have done already stays done.",
+            confirm="Cancel the run",
+            deny="Let it run",
+            style="danger",
+        )
+        buttons.append(
+            ButtonElement(text="Cancel", action_id=Action.CANCEL_RUN, value=run.id, style="danger", confirm=confirm)
+        )
+    if run.state in ENDED:
+        buttons.append(ButtonElement(text="Run again", action_id=Action.RUN_AGAIN, value=run.id))
+    return buttons

@@ -11,6 +11,7 @@ from bot.slack.error_text import nothing_here
 from bot.slack.forms.command_text import Command, UnreadableCommand, read_command
 from bot.slack.ids import Subcommand
 from bot.slack.incoming import Incoming
+from bot.slack.listeners.cancel import cancel_by_name
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, open_modal
 from bot.slack.listeners.run_by_name import run_by_name
@@ -39,6 +40,8 @@ async def command(context: Context, incoming: Incoming) -> None:
             await _say(context, incoming, await _list(context, incoming))
         case Subcommand.STATUS:
             await _say(context, incoming, await _status(context, incoming, parsed))
+        case Subcommand.CANCEL:
+            await cancel_by_name(context, incoming, parsed.words)
         case Subcommand.HISTORY:
             incoming.reply.ack()
             runs = await latest_runs(incoming.user_id, HISTORY, context.store)

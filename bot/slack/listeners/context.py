@@ -15,7 +15,11 @@ from bot.use_cases.ports import Directory, Sealer, Store
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`start` launches a run that this process holds; `link` is a run's page in Datadog; `admins` are whom to ask."""
+    """What listeners share.
+
+    `start` launches a run that this process holds, `wake` has due runs looked at now; `link` is a run's page in Datadog;
+    `admins` are whom to ask.
+    """
 
     store: Store
     sealer: Sealer
@@ -23,6 +27,7 @@ class Context:
     voice: Voice
     client: AsyncWebClient
     start: Callable[[Run], None]
+    wake: Callable[[], None]
     link: Callable[[Run], str | None]
     admitted: frozenset[Kind]
     admins: tuple[str, ...]

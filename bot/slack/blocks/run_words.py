@@ -1,0 +1,75 @@
+"""A run in words: marks, states, steps, durations. Used by its message, by lists and by the word at its end. mrkdwn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.runs import Run, RunStep, State
+from bot.slack.blocks.text import code, cut, escape
+
+SHOWN_STEPS = 20  # Datadog allows 150; the rest is counted
+
+MARKS = {
+    State.READY: ":hourglass_flowing_sand:",
+    State.LAUNCHING: ":hourglass_flowing_sand:",
+    State.RUNNING: ":arrow_forward:",
+    State.SUCCEEDED: ":white_check_mark:",
+    State.FAILED: ":x:",
+    State.CANCELLED: ":no_entry_sign:",
+    State.NOT_STARTED: ":no_entry:",
+    State.UNKNOWN: ":grey_question:",
+}
+
+# Datadog documents no list of step states; what isn't here is shown as Datadog words it.
+STEP_MARKS = {
+    "IN_PROGRESS": ":arrow_forward:",
+    "SUCCEEDED": ":white_check_mark:",
+    "CANCELED": ":no_entry_sign:",
+    "FAILED": ":x:",
+    "STEP_ERROR": ":x:",
+    "INSTANCE_ERROR": ":x:",
+    "SKIPPED": ":fast_forward:",
+}
+
+
+def state_words(run: Run) -> str:
+    """Where a run is, as a person would say it."""
+    took = f" after {duration(run.launched_at, run.ended_at)}" if run.launched_at and run.ended_at else ""
+    words = {
+        State.READY: "waiting to be started" if run.attempts == 0 else "will be tried again",
+        State.LAUNCHING: "starting",
+        State.RUNNING: "being cancelled" if run.cancel_by else "running",
+        State.SUCCEEDED: f"succeeded{took}",
+        State.FAILED: f"failed{took}",
+        State.CANCELLED: f"cancelled{took}",
+        State.NOT_STARTED: "not started",
+        State.UNKNOWN: "outcome unknown",
+    }
+    return words[run.state]
+
+
+def steps_text(steps: Sequence[RunStep]) -> str:
+    """The steps, a line each, with the time each has taken; the last ones where there are many."""
+    lines = [_step(step) for step in steps[-SHOWN_STEPS:]]
+    hidden = len(steps) - len(lines)
+    return "\n".join([f"… {hidden} steps before", *lines] if hidden else lines)
+
+
+def duration(began: datetime | None, ended: datetime | None) -> str:
+    """`4 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`."""
+    if began is None or ended is None:
+        return ""
+    seconds = max(0, round((ended - began).total_seconds()))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit} {rest} {smaller}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _step(step: RunStep) -> str:
+    mark = STEP_MARKS.get(step.state)
+    took = f"  _{duration(step.began, step.ended)}_" if step.ended else ""
+    words = "" if mark else f"  {code(cut(step.state, 40))}"
+    return f"{mark or ':small_blue_diamond:'} {escape(cut(step.name, 100))}{took}{words}"

@@ -1,0 +1,93 @@
+"""Cancel a run: decide whether this person may, record it, and leave the calling to whoever follows the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.audit import Act, about
+from bot.domain.people import Actor, Kind
+from bot.domain.policy import decide
+from bot.domain.runs import ENDED, Run, State
+from bot.use_cases.launch_run import cancelled_before_start
+from bot.use_cases.ports import Store, Writing
+
+
+class CancelAnswer(StrEnum):
+    """What became of the wish."""
+
+    ASKED = "asked"
+    ASKED_BEFORE = "asked before"
+    NOT_STARTED_ANY_MORE = "it was waiting and will not start"
+    OVER = "it is over"
+    UNKNOWN = "nobody knows what to cancel"
+    DENIED = "denied"
+    NO_SUCH_RUN = "no such run"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The answer, and the run as it is now."""
+
+    answer: CancelAnswer
+    run: Run | None
+
+
+async def cancel(
+    run_id: str,
+    actor: Actor,
+    subjects: frozenset[str],
+    store: Store,
+    admitted: frozenset[Kind],
+    admins: Collection[str],
+) -> Cancellation:
+    """Allowed to the requester, to admins, and to those whom the rules let run the same here. Raises NotRecorded."""
+
+    async def work(tx: Writing) -> Cancellation:
+        run = await tx.run(run_id)
+        if run is None:
+            return Cancellation(CancelAnswer.NO_SUCH_RUN, None)
+        if not await _may(tx, run, actor, subjects, admitted, admins):
+            tx.record(about(run, Act.CANCEL_DENIED, actor.user_id, actor.name))
+            return Cancellation(CancelAnswer.DENIED, run)
+        return await cancel_as(tx, run, actor.user_id, actor.name)
+
+    return await store.write(work)
+
+
+async def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
+    """Cancel without asking whether this person may: for `cancel` above, and for the command line."""
+    if run.state in ENDED:
+        return Cancellation(CancelAnswer.OVER, run)
+    if run.state is State.UNKNOWN:
+        return Cancellation(CancelAnswer.UNKNOWN, run)
+    if run.cancel_by:
+        return Cancellation(CancelAnswer.ASKED_BEFORE, run)
+    asked = await tx.ask_cancel(run.id, user_id)
+    if asked is None:
+        return Cancellation(CancelAnswer.OVER, await tx.run(run.id))
+    tx.record(about(asked, Act.CANCEL_ASKED, user_id, user_name, instance=asked.instance_id))
+    if asked.state is State.READY:
+        return Cancellation(CancelAnswer.NOT_STARTED_ANY_MORE, await cancelled_before_start(tx, asked))
+    await tx.announce_run(asked, tx.now)
+    return Cancellation(CancelAnswer.ASKED, asked)
+
+
+async def _may(
+    tx: Writing,
+    run: Run,
+    actor: Actor,
+    subjects: frozenset[str],
+    admitted: frozenset[Kind],
+    admins: Collection[str],
+) -> bool:
+    if not actor.may_act(admitted) or actor.team_id != run.team_id:
+        return False
+    if actor.user_id == run.user_id or actor.user_id in admins:
+        return True
+    entry = await tx.entry(run.workflow)
+    if entry is None:
+        return False
+    grants = await tx.grants(subjects, entry.targets)
+    return decide(grants, subjects, entry, run.channel_id, run.inputs).allowed

@@ -1,0 +1,207 @@
+"""Follow a run to its end: one look at Datadog, what it showed committed, and when to look next.
+
+A look may be repeated by anybody at any time, so nothing here has to happen once; the token keeps a worker that lost the
+run from writing an older look over a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.audit import Act, about
+from bot.domain.errors import DatadogError, DatadogForbidden, DatadogLimited, DatadogRefused, UnreadableSecret
+from bot.domain.inputs import as_text
+from bot.domain.redaction import hide
+from bot.domain.runs import Run, RunStep, State
+from bot.domain.workflows import CANCELED, IN_PROGRESS, Instance
+from bot.use_cases import pace
+from bot.use_cases.ports import Datadog, Sealer, Store, Writing
+
+OUTPUTS_LIMIT = 1_000_000  # characters of JSON that are kept; Datadog's outputs may be 5 MB
+SILENT = timedelta(seconds=30)  # trouble with looking is told when it lasts longer than this
+
+
+async def follow(run: Run, store: Store, datadog: Mapping[str, Datadog], sealer: Sealer) -> None:
+    """Look once at a running run that this process holds. Raises NotRecorded where the look could not be committed."""
+    client = datadog.get(run.account)
+    if client is None or run.instance_id is None:
+        reason = f"No keys are configured for the Datadog account “{run.account}” any more."
+        await store.write(lambda tx: _trouble(tx, run, reason, pace.LONGEST_LOOK))
+        return
+    if run.cancel_by and not run.cancel_sent:
+        held = await _cancel(run, run.instance_id, client, store)
+        if held is None:
+            return
+        run = held
+    await _look(run, client, store, sealer)
+
+
+async def _look(run: Run, client: Datadog, store: Store, sealer: Sealer) -> None:
+    try:
+        instance = await client.get_instance(run.datadog_id, run.instance_id or "")
+    except DatadogRefused as error:
+        words, unseen = str(error), error.status == 404 and not isinstance(error, DatadogForbidden)
+        await store.write(lambda tx: _unseen(tx, run, words) if unseen else _trouble(tx, run, words, None))
+    except DatadogError as error:
+        words = str(error)
+        wait = error.retry_after if isinstance(error, DatadogLimited) else None
+        await store.write(lambda tx: _trouble(tx, run, words, wait))
+    else:
+        hidden = _secrets(run, sealer)
+        await store.write(lambda tx: _seen(tx, run, instance, hidden))
+
+
+async def lose_sight(tx: Writing, run: Run, reason: str) -> Run | None:
+    """The end can't be found out any more: the run becomes *unknown*, and is left to people."""
+    moved = await tx.move_run(run.id, run.token, {State.RUNNING}, State.UNKNOWN, error=reason, due=None, sealed=None)
+    if moved is not None:
+        tx.record(about(moved, Act.UNKNOWN, error=reason, instance=moved.instance_id))
+        await tx.announce_run(moved, tx.now)
+        await tx.announce_end(moved)
+    return moved
+
+
+async def _cancel(run: Run, instance_id: str, client: Datadog, store: Store) -> Run | None:
+    """Pass a cancellation on. It may arrive twice, which does no harm; that it worked is seen by looking again."""
+    try:
+        await client.cancel_instance(run.datadog_id, instance_id)
+    except DatadogRefused as error:
+        words = str(error)
+        return await store.write(lambda tx: _cancel_refused(tx, run, words))
+    except DatadogError as error:
+        words = str(error)
+        wait = error.retry_after if isinstance(error, DatadogLimited) else pace.FIRST_WAIT
+        await store.write(lambda tx: _trouble(tx, run, words, wait))
+        return None
+    return await store.write(
+        lambda tx: tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_sent=True)
+    )
+
+
+async def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:
+    moved = await tx.move_run(
+        run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_by=None, error=f"It could not be cancelled. {words}"
+    )
+    if moved is not None:
+        tx.record(about(moved, Act.CANCEL_REFUSED, error=words, instance=moved.instance_id))
+        await tx.announce_run(moved, tx.now)
+    return moved
+
+
+async def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
+    if instance.ended:
+        await _ended(tx, run, instance, hidden)
+        return
+    age = tx.now - (run.launched_at or run.created_at)
+    if age > pace.LONGEST_RUN:
+        await lose_sight(tx, run, "Datadog ends a run after 7 days, and still calls this one running.")
+        return
+    if instance.unfamiliar and age > pace.UNFAMILIAR:
+        reason = f"Datadog calls its state “{instance.display_name}”, which the bot does not know."
+        await lose_sight(tx, run, reason)
+        return
+    steps = merge_steps(run.steps, instance, tx.now)
+    changed = steps != list(run.steps) or instance.display_name != run.status or (run.error and not run.cancel_by)
+    due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK if run.cancel_by else pace.next_look(age.total_seconds()))
+    status = "" if instance.kind == IN_PROGRESS else instance.display_name
+    moved = await tx.move_run(
+        run.id,
+        run.token,
+        {State.RUNNING},
+        State.RUNNING,
+        steps=steps,
+        status=status,
+        error=None,
+        due=due,
+        looks=0,
+    )
+    if moved is not None and changed:
+        await tx.announce_run(moved, tx.now + pace.SETTLE)
+
+
+async def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
+    state = State.FAILED
+    if instance.succeeded:
+        state = State.SUCCEEDED
+    elif instance.kind == CANCELED:
+        state = State.CANCELLED
+    ended_at = instance.ended_at or tx.now
+    moved = await tx.move_run(
+        run.id,
+        run.token,
+        {State.RUNNING},
+        state,
+        steps=merge_steps(run.steps, instance, ended_at),
+        status=instance.display_name,
+        outputs=_kept(hide(dict(instance.outputs), hidden)),
+        error=str(hide(instance.error_detail, hidden)) or None,
+        due=None,
+        sealed=None,
+        ended_at=ended_at,
+    )
+    if moved is not None:
+        seconds = round((ended_at - (run.launched_at or run.created_at)).total_seconds(), 1)
+        facts: dict[str, Any] = {"state": state.value, "status": instance.display_name, "seconds": max(0.0, seconds)}
+        tx.record(about(moved, Act.ENDED, instance=moved.instance_id, error=moved.error, **facts))
+        await tx.announce_run(moved, tx.now)
+        await tx.announce_end(moved)
+
+
+async def _unseen(tx: Writing, run: Run, words: str) -> None:
+    """Datadog doesn't know the instance: right after the launch not visible yet, much later gone."""
+    age = tx.now - (run.launched_at or run.created_at)
+    if age > pace.GONE and run.looks > 3:
+        await lose_sight(tx, run, f"Datadog does not know this instance any more: {words}")
+        return
+    if age <= pace.NOT_VISIBLE_YET:
+        due = tx.now + timedelta(seconds=pace.next_look(age.total_seconds()))
+        await tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1)
+        return
+    await _trouble(tx, run, words, None)
+
+
+async def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
+    """A look that showed nothing. Told only when it goes on, as people can do nothing about a hiccup."""
+    age = tx.now - (run.launched_at or run.created_at)
+    if age > pace.LONGEST_RUN:
+        await lose_sight(tx, run, f"Datadog could not be asked about it for too long. {words}")
+        return
+    pause = min(pace.LONGEST_LOOK, pace.next_look(age.total_seconds()) * 2 ** min(run.looks, 8))
+    due = tx.now + timedelta(seconds=max(pause, wait or 0.0))
+    lasting = run.looks >= 3 and age > SILENT
+    error = words if lasting else run.error
+    moved = await tx.move_run(
+        run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1, error=error
+    )
+    if moved is not None and error != run.error:
+        await tx.announce_run(moved, tx.now)
+
+
+def merge_steps(known: Any, instance: Instance, now: datetime) -> list[RunStep]:
+    """The steps in Datadog's order, with the times at which the bot first saw each one, and saw it to be over."""
+    before = {step.name: step for step in known}
+    merged = []
+    for name, state in instance.steps:
+        step = before.get(name) or RunStep(name, state, now)
+        over = state != IN_PROGRESS
+        merged.append(replace(step, state=state, ended=(step.ended or now) if over else None))
+    return merged
+
+
+def _secrets(run: Run, sealer: Sealer) -> list[str]:
+    if not run.sealed:
+        return []
+    try:
+        return [as_text(value) for value in sealer.unseal(run.sealed).values()]
+    except UnreadableSecret:
+        return []
+
+
+def _kept(outputs: dict[str, Any]) -> dict[str, Any] | None:
+    if not outputs:
+        return None
+    size = len(as_text(outputs))
+    return outputs if size <= OUTPUTS_LIMIT else {"(not kept)": f"The outputs are {size:,} characters; see Datadog."}

@@ -1,0 +1,46 @@
+"""Resolve an *unknown* run by hand: a person has looked in Datadog and says what became of it."""
+
+from __future__ import annotations
+
+from bot.domain.audit import Act, about
+from bot.domain.errors import Refused
+from bot.domain.runs import Run, State
+from bot.use_cases.ports import Store, Writing
+
+
+async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -> Run:
+    """It runs as `instance_id` and is followed from now on; None: it was never started.
+
+    Raises Refused where the run is not *unknown* (any more), and NotRecorded.
+    """
+
+    async def work(tx: Writing) -> Run:
+        run = await tx.run(run_id)
+        if run is None:
+            raise Refused(f"There is no run {run_id}. `runs list --state unknown` shows those that can be resolved.")
+        if run.state is not State.UNKNOWN:
+            raise Refused(f"Run {run_id} is {run.state.value}: only an unknown run can be resolved.")
+        if instance_id and await tx.instances_taken([instance_id]) - {run.instance_id}:
+            raise Refused(f"Instance {instance_id} belongs to another run.")
+        after = State.RUNNING if instance_id else State.NOT_STARTED
+        moved = await tx.move_run(
+            run.id,
+            run.token,
+            {State.UNKNOWN},
+            after,
+            instance_id=instance_id,
+            looks=0,
+            due=tx.now if instance_id else None,
+            ended_at=None if instance_id else tx.now,
+            error=None if instance_id else f"{by} looked in Datadog: it was never started.",
+            status="",
+        )
+        if moved is None:
+            raise Refused(f"Run {run_id} has just changed. Look at it again: runs show {run_id}")
+        tx.record(about(moved, Act.RESOLVED, "", by, instance=instance_id, state=after.value, how="by hand"))
+        await tx.announce_run(moved, tx.now)
+        if not instance_id:
+            await tx.announce_end(moved)
+        return moved
+
+    return await store.write(work)
