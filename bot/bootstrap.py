@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +17,16 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.datadog.accounts import Accounts, Load
 from bot.datadog.client import Datadog
 from bot.datadog.connections import open_http
 from bot.datadog.credentials import Credentials
 from bot.datadog.sites import Site, find_site, run_url
+from bot.domain.accounts import Account
+from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
 from bot.domain.runs import Run
+from bot.policy_file.compile import recompile
 from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table, build_app
@@ -31,6 +36,7 @@ from bot.slack.incoming import Incoming
 from bot.slack.listeners.cancel import cancel_pressed
 from bot.slack.listeners.command import command
 from bot.slack.listeners.context import Context
+from bot.slack.listeners.grants import grant_given, grant_taken_back
 from bot.slack.listeners.options import input_options, workflow_options
 from bot.slack.listeners.picker import workflow_picked
 from bot.slack.listeners.run_again import run_again_pressed
@@ -41,9 +47,9 @@ from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases.pace import CALL_LIMIT
 from bot.use_cases.tend_runs import RunWorker
+from bot.use_cases.watch_definitions import watch
 from bot.web import build_web
 
-DEFAULT_ACCOUNT = "default"
 DRAIN = 30.0  # seconds that a stopping bot gives to calls in flight
 
 log = logging.getLogger(__name__)
@@ -62,18 +68,29 @@ async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-@contextlib.asynccontextmanager
-async def open_datadog(settings: Settings, site: Site | None = None) -> AsyncIterator[Mapping[str, Datadog]]:
-    """A client for each Datadog account, over one pool of connections. Raises InvalidSettings for a site it can't use.
+async def no_accounts() -> list[Account]:
+    """For those who need the environment's own account only."""
+    return []
 
-    `site` is given by the sandbox, whose links lead to its own Datadog.
+
+@contextlib.asynccontextmanager
+async def open_datadog(
+    settings: Settings, load: Load = no_accounts, site: Site | None = None
+) -> AsyncIterator[Accounts]:
+    """The clients of all Datadog accounts, over one pool of connections. Raises InvalidSettings for a site it can't use.
+
+    `load` names the accounts beside the environment's own. `site` is given by the sandbox, whose links lead to its own
+    Datadog.
     """
     site = site or find_site(settings.dd_site)
     if site.warning:
         log.warning("%s", site.warning)
     async with open_http() as http:
         base_url = settings.dd_api_url or site.api_url
-        yield {DEFAULT_ACCOUNT: Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)}
+        own = Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)
+        accounts = Accounts(own, http, os.environ, settings.dd_api_url, load)
+        await accounts.refresh()
+        yield accounts
 
 
 def build_sealer(settings: Settings) -> FernetSealer:
@@ -99,6 +116,7 @@ class Bot:
     """Everything that runs in one process."""
 
     store: SqlStore
+    datadog: Accounts
     app: AsyncApp
     directory: SlackDirectory
     switchboard: Switchboard
@@ -113,14 +131,16 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
     """The whole bot, connected to nothing yet but its database."""
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
-        datadog = await stack.enter_async_context(open_datadog(settings, site))
+        datadog = await stack.enter_async_context(
+            open_datadog(settings, lambda: store.read(lambda tx: tx.accounts()), site)
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = build_client(settings, session)
         directory = SlackDirectory(client)
         sealer = build_sealer(settings)
         link = partial(_link, datadog)
         announcer = Announcer(store, client, link, settings.audit_channel)
-        worker = RunWorker(store, datadog, sealer, announcer.wake)
+        worker = RunWorker(store, datadog, sealer, recompile, announcer.wake)
         context = Context(
             store=store,
             sealer=sealer,
@@ -130,6 +150,7 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             start=worker.start,
             wake=worker.wake,
             link=link,
+            execute_url=partial(_execute_url, datadog),
             admitted=settings.admitted,
             admins=settings.admins,
             command=settings.slack_command,
@@ -139,7 +160,7 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(client, secret, directory, switchboard)
         application = build_web(app, partial(_missing, store, directory), takes_events=not settings.socket_mode)
-        yield Bot(store, app, directory, switchboard, worker, announcer, application, client)
+        yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client)
 
 
 def build_table(context: Context) -> Table:
@@ -158,6 +179,9 @@ def build_table(context: Context) -> Table:
         ("block_actions", Action.RUN_AGAIN): on(run_again_pressed),
         ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
         ("block_suggestion", Action.INPUT): on(input_options),
+        ("block_actions", Action.GRANT_FIELD): on(_nothing),
+        ("block_actions", Action.TAKE_BACK): on(grant_taken_back),
+        ("view_submission", View.GRANTS): on(grant_given),
         ("view_submission", View.FORM): on(form_submitted),
     }
 
@@ -168,6 +192,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     stopping, all_told = asyncio.Event(), asyncio.Event()
     loops = [
         asyncio.create_task(bot.worker.tend(stopping), name="run worker"),
+        asyncio.create_task(watch(bot.datadog, recompile, bot.store, stopping), name="definitions"),
         asyncio.create_task(bot.announcer.announce(all_told), name="announcer"),
     ]
     runner = web.AppRunner(bot.web, access_log=None)
@@ -241,6 +266,11 @@ def _credentials(settings: Settings) -> Credentials:
     )
 
 
-def _link(datadog: Mapping[str, Datadog], run: Run) -> str | None:
+def _link(datadog: Accounts, run: Run) -> str | None:
     client = datadog.get(run.account)
     return run_url(client.site, run.datadog_id, run.instance_id) if client and run.instance_id else None
+
+
+def _execute_url(datadog: Accounts, entry: CatalogueEntry) -> str:
+    client = datadog.get(entry.account)
+    return client.execute_url(entry.datadog_id) if client else f"(no keys for the account “{entry.account}”)"

@@ -8,11 +8,14 @@ from bot import __version__
 from bot.cli.audit import audit
 from bot.cli.db import db
 from bot.cli.doctor import doctor
+from bot.cli.grants import grants
 from bot.cli.manifest import manifest
 from bot.cli.policy import policy
 from bot.cli.runs import runs
 from bot.cli.sandbox import sandbox
 from bot.cli.serve import serve
+from bot.cli.why import why
+from bot.cli.workflows import workflows
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -24,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (serve, sandbox, doctor, manifest, db, policy, runs, audit):
+for command in (serve, sandbox, doctor, manifest, db, policy, workflows, grants, why, runs, audit):
     main.add_command(command)

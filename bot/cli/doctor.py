@@ -16,9 +16,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import bootstrap
 from bot.cli.manifest import build_manifest
 from bot.cli.output import format_option, load_settings, print_json, sentences, wait_for, words
+from bot.datadog.accounts import Accounts
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogError, InvalidPolicy, InvalidSettings, NotRecorded
-from bot.policy_file.compile import compile_policy
+from bot.policy_file.compile import accounts_in, compile_policy
 from bot.policy_file.reader import read_policy
 from bot.settings import Settings, require_datadog, require_slack
 from bot.slack.directory import UNREACHABLE
@@ -168,11 +169,11 @@ async def _datadog(settings: Settings) -> Findings:
     try:
         require_datadog(settings)
         async with bootstrap.open_datadog(settings) as accounts:
-            client = accounts[bootstrap.DEFAULT_ACCOUNT]
+            client = accounts.own()
             yield Finding("DD_SITE", "warn" if client.site.warning else "ok", client.site.warning or client.site.name)
             async for finding in _keys(client):
                 yield finding
-            async for finding in _catalogue(settings, client):
+            async for finding in _catalogue(settings, accounts):
                 yield finding
     except InvalidSettings as error:
         yield Finding("Datadog", "fail", str(error))
@@ -198,23 +199,36 @@ async def _keys(client: Datadog) -> Findings:
         yield Finding("Datadog keys", "ok", "the pair is valid")
 
 
-async def _catalogue(settings: Settings, client: Datadog) -> Findings:
+async def _catalogue(settings: Settings, accounts: Accounts) -> Findings:
     try:
         source = read_policy(settings.policy_file)
     except InvalidPolicy:
         return  # told by the next check
-    for name, fields in source.fields.workflows.items():
+    clients = {}
+    for account in accounts_in(source):
         try:
-            definition = await client.get_workflow(fields.id)
-        except DatadogError as error:
-            yield Finding(f"Workflow {name}", "fail", str(error))
+            clients[account.name] = accounts.open(account)
+        except InvalidSettings as error:
+            yield Finding(f"Account {account.name}", "fail", str(error))
             continue
-        if not definition.published:
-            yield Finding(f"Workflow {name}", "fail", "is not published in Datadog. Publish it there.")
-        elif not definition.has_api_trigger:
-            yield Finding(f"Workflow {name}", "fail", "has no API trigger in Datadog. Add one there and publish.")
-        else:
-            yield Finding(f"Workflow {name}", "ok", f"“{definition.name}” can be run by API")
+        async for finding in _keys(clients[account.name]):
+            yield Finding(f"Account {account.name}", finding.state, finding.advice)
+    for name, fields in source.fields.workflows.items():
+        client = clients.get(fields.account) if fields.account else accounts.own()
+        if client is not None:
+            yield await _workflow(name, fields.id, client)
+
+
+async def _workflow(name: str, datadog_id: str, client: Datadog) -> Finding:
+    try:
+        definition = await client.get_workflow(datadog_id)
+    except DatadogError as error:
+        return Finding(f"Workflow {name}", "fail", str(error))
+    if not definition.published:
+        return Finding(f"Workflow {name}", "fail", "is not published in Datadog. Publish it there.")
+    if not definition.has_api_trigger:
+        return Finding(f"Workflow {name}", "fail", "has no API trigger in Datadog. Add one there and publish.")
+    return Finding(f"Workflow {name}", "ok", f"“{definition.name}” can be run by API")
 
 
 async def _policy(settings: Settings) -> Findings:

@@ -21,6 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False, soft_wrap=True)
 
 format_option = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="json prints one object a line."

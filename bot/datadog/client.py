@@ -78,6 +78,10 @@ class Datadog:
         self._check(answer, OutcomeUnknown, "workflows_run", hidden)
         return _readable(wire.read_started, answer, OutcomeUnknown)
 
+    def execute_url(self, workflow_id: str) -> str:
+        """Where a start of the workflow is sent."""
+        return f"{self._base_url}{_path('workflows', workflow_id, 'instances')}"
+
     async def get_instance(self, workflow_id: str, instance_id: str) -> Instance:
         """One instance with its steps. 404 in the first seconds after a start means "not visible yet"."""
         answer = await self._ask("GET", _path("workflows", workflow_id, "instances", instance_id))

@@ -34,6 +34,12 @@ class Act(StrEnum):
     CANCEL_DENIED = "cancel denied"
     CANCEL_REFUSED = "cancel refused"
     RESOLVED = "resolved"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    LOCK_DENIED = "lock denied"
+    GRANT_ADDED = "grant added"
+    GRANT_REMOVED = "grant removed"
+    DEFINITION_CHANGED = "definition changed"
     POLICY_APPLIED = "policy applied"
 
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How often a workflow may run. None: as often as one likes. `per_person` is (how many, within what time)."""
+
+    at_once: int | None = None
+    cool_down: timedelta | None = None
+    per_person: tuple[int, timedelta] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One workflow that may be run at all. `definition_hash` names form and Datadog's definition together."""
+    """One workflow that may be run at all.
+
+    `definition_hash` names form and Datadog's definition together, `datadog_hash` that definition alone (empty where it
+    could not be read); `wording` is what the policy file says of the inputs, kept to be put on a changed definition.
+    `unfit` says why the file no longer fits the definition; then nothing starts.
+    """
 
     name: str
     datadog_id: str
@@ -22,11 +38,23 @@ class CatalogueEntry:
     inputs: tuple[Input, ...] = ()
     definition_hash: str = ""
     policy_version: int = 0
+    datadog_hash: str = ""
+    wording: Mapping[str, Any] = field(default_factory=dict)
+    unfit: str = ""
+    lock_on: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     @property
     def targets(self) -> tuple[str, ...]:
         """What a rule may call this workflow by."""
         return ("*", self.name, *(f"tag:{tag}" for tag in self.tags))
+
+    def lock_key(self, values: Mapping[str, Any]) -> str | None:
+        """The same for runs that may not go on at once; None where the workflow locks on nothing."""
+        if not self.lock_on:
+            return None
+        parts = {name: values.get(name) for name in self.lock_on}
+        return f"{self.name} {json.dumps(parts, sort_keys=True)}"
 
     def input(self, name: str) -> Input | None:
         return next((field for field in self.inputs if field.name == name), None)

@@ -20,6 +20,7 @@ PAYLOAD_LIMIT = 64_000  # characters of JSON; Datadog documents no limit, so the
 NESTING_LIMIT = 32
 EXACT_INTEGER = 2**53 - 1  # beyond it JSON numbers stop being exact (RFC 8785, I-JSON)
 
+BOOLEANS = (AllowedValue(True, "true"), AllowedValue(False, "false"))
 TRUE_WORDS = frozenset({"true", "yes", "y", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "n", "off", "0"})
 

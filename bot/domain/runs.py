@@ -26,7 +26,7 @@ class State(StrEnum):
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.NOT_STARTED})
 
 _NEXT: Mapping[State, frozenset[State]] = {
-    State.READY: frozenset({State.LAUNCHING, State.NOT_STARTED, State.CANCELLED}),
+    State.READY: frozenset({State.READY, State.LAUNCHING, State.NOT_STARTED, State.CANCELLED}),
     # Back to ready only where surely nothing was started: a 429, or a connection that was never made.
     State.LAUNCHING: frozenset({State.RUNNING, State.NOT_STARTED, State.READY, State.UNKNOWN}),
     # Each look at a running run moves it to running again, with what was seen.
@@ -94,5 +94,6 @@ class Run:
     looks: int = 0
     cancel_by: str | None = None
     cancel_sent: bool = False
+    lock_key: str | None = None
     launched_at: datetime | None = None
     ended_at: datetime | None = None

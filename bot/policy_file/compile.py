@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import rfc8785
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.accounts import DEFAULT_ACCOUNT, Account
+from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.errors import InvalidPolicy
-from bot.domain.inputs import Input, InvalidInput, same
-from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Grant
+from bot.domain.inputs import Input, InvalidInput, as_text, same
+from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Freeze, Grant, Policy
 from bot.domain.workflows import AllowedValue, InputType, Parameter, WorkflowDefinition
 from bot.policy_file.reader import Place, PolicySource, did_you_mean
-from bot.policy_file.schema import InputFields, WorkflowFields
+from bot.policy_file.schema import InputFields, LimitFields, WorkflowFields, seconds
 
 TITLE_LIMIT = 150  # characters, as for a title in the file; Datadog's own names may be longer
 INPUT_LIMIT = 90  # a modal holds 100 blocks (Slack docs: surfaces/modals); the rest is for words around the fields
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What is written to the database when the file is applied."""
-
-    entries: tuple[CatalogueEntry, ...]
-    grants: tuple[Grant, ...]
 
 
 def compile_policy(source: PolicySource, definitions: Mapping[str, WorkflowDefinition] | None) -> Policy:
@@ -39,14 +33,28 @@ def compile_policy(source: PolicySource, definitions: Mapping[str, WorkflowDefin
     entries = []
     for name, fields in source.fields.workflows.items():
         definition = definitions.get(name)
-        compiler = _Inputs(source, ("workflows", name, "inputs"), problems)
+        if fields.account is not None and fields.account not in source.fields.accounts:
+            hint = did_you_mean(fields.account, list(source.fields.accounts))
+            problems.append(
+                source.error(("workflows", name, "account"), f"no account is called “{fields.account}”{hint}")
+            )
+        place = ("workflows", name, "inputs")
+        compiler = _Inputs(lambda at, what, place=place: source.error((*place, *at), what), problems)  # type: ignore[misc]  # mypy can't type a lambda's default
         inputs = compiler.all(fields.inputs, definition)
+        for number, field in enumerate(fields.lock_on):
+            known = [one.name for one in inputs]
+            if field not in known and (definition is not None or not alone):
+                says = f"the workflow has no such input{did_you_mean(field, known)}"
+                problems.append(source.error(("workflows", name, "lock_on", number), says))
         entries.append(_entry(name, fields, definition, inputs))
-    grants = _grants(source, {entry.name: entry for entry in entries}, problems, alone=alone)
+    hints = [*(entry.name for entry in entries), *{f"tag:{tag}" for entry in entries for tag in entry.tags}]
+    grants = _grants(source, {entry.name: entry for entry in entries}, hints, problems, alone=alone)
+    freezes = _freezes(source, hints, problems)
     if problems:
         raise InvalidPolicy("\n".join(problems))
     # Hashed only now: a value that is no JSON has been told of above.
-    return Policy(tuple(_hashed(entry, definitions.get(entry.name)) for entry in entries), tuple(grants))
+    hashed = tuple(_hashed(entry, definitions.get(entry.name)) for entry in entries)
+    return Policy(hashed, tuple(grants), tuple(freezes), tuple(accounts_in(source)))
 
 
 def _entry(
@@ -55,11 +63,39 @@ def _entry(
     return CatalogueEntry(
         name=name,
         datadog_id=fields.id,
+        account=fields.account or DEFAULT_ACCOUNT,
         title=(fields.title or (definition.name if definition else "") or name)[:TITLE_LIMIT],
         description=fields.description or (definition.description if definition else ""),
         tags=tuple(dict.fromkeys(fields.tags)),
         inputs=inputs,
+        datadog_hash=definition.definition_hash if definition else "",
+        wording={name: f.model_dump(mode="json", exclude_unset=True) for name, f in fields.inputs.items()},
+        lock_on=tuple(dict.fromkeys(fields.lock_on)),
+        limits=_limits(fields.limits),
     )
+
+
+def recompile(entry: CatalogueEntry, definition: WorkflowDefinition) -> CatalogueEntry:
+    """The entry on a definition that has changed since the policy was applied: what the file says still holds.
+
+    Where it no longer fits, the inputs stay as they were, and `unfit` says why.
+    """
+    problems: list[str] = []
+    wording = {name: InputFields.model_validate(data) for name, data in entry.wording.items()}
+    compiler = _Inputs(lambda at, what: f"{'.'.join(str(part) for part in at)}: {what}", problems)
+    inputs = compiler.all(wording, definition)
+    problems += [f"lock_on: there is no input {n} any more" for n in entry.lock_on if n not in {f.name for f in inputs}]
+    if not definition.published:
+        problems.append("it is not published any more")
+    elif not definition.has_api_trigger:
+        problems.append("it has no API trigger any more")
+    changed = replace(
+        entry,
+        inputs=entry.inputs if problems else inputs,
+        datadog_hash=definition.definition_hash,
+        unfit="; ".join(problems),
+    )
+    return _hashed(changed, definition)
 
 
 def _hashed(entry: CatalogueEntry, definition: WorkflowDefinition | None) -> CatalogueEntry:
@@ -85,10 +121,9 @@ def _canonical(field: Input) -> dict[str, Any]:
 
 @dataclass
 class _Inputs:
-    """Compiles the inputs of one workflow, collecting problems."""
+    """Compiles the inputs of one workflow, collecting problems; `say` makes a line of a place and what is wrong there."""
 
-    source: PolicySource
-    place: tuple[str | int, ...]
+    say: Callable[[Place, str], str]
     problems: list[str]
 
     def all(self, fields: Mapping[str, InputFields], definition: WorkflowDefinition | None) -> tuple[Input, ...]:
@@ -149,7 +184,7 @@ class _Inputs:
             self.problem(place, str(error))
 
     def problem(self, place: Place, message: str) -> None:
-        self.problems.append(self.source.error((*self.place, *place), message))
+        self.problems.append(self.say(place, message))
 
 
 def _option(item: Any) -> AllowedValue:
@@ -159,23 +194,14 @@ def _option(item: Any) -> AllowedValue:
 
 
 def _grants(
-    source: PolicySource,
-    entries: Mapping[str, CatalogueEntry],
-    problems: list[str],
-    *,
-    alone: bool,
+    source: PolicySource, entries: Mapping[str, CatalogueEntry], hints: list[str], problems: list[str], *, alone: bool
 ) -> list[Grant]:
     grants = []
-    tags = {f"tag:{tag}" for entry in entries.values() for tag in entry.tags}
     for index, rule in enumerate(source.fields.rules):
         effect = Effect.ALLOW if rule.allow is not None else Effect.DENY
-        subjects = _subjects(source, ("rules", index, effect.value), rule.allow or rule.deny or [], problems)
-        for number, target in enumerate(rule.run):
-            if target != EVERYONE and target not in entries and target not in tags:
-                hint = did_you_mean(target, [*entries, *tags])
-                problems.append(
-                    source.error(("rules", index, "run", number), f"no workflow is called “{target}”{hint}")
-                )
+        named = rule.allow or rule.deny or []
+        subjects = _subjects(source, ("rules", index, effect.value), named, problems)
+        _check_targets(source, ("rules", index, "run"), rule.run, hints, problems)
         meant = [entry for entry in entries.values() if set(entry.targets) & set(rule.run)]
         known = [field.name for entry in meant for field in entry.inputs]
         for name in rule.when:
@@ -183,8 +209,10 @@ def _grants(
             if name not in known and not alone:
                 says = f"no workflow of this rule has such an input{did_you_mean(name, known)}"
                 problems.append(source.error(("rules", index, "when", name), says))
+        _check_values(source, index, rule.when, meant, problems)
+        words = rule_words(effect, named, rule.run, rule.in_, rule.when)
         grants += [
-            Grant(effect, subject, target, channel, {k: tuple(v) for k, v in rule.when.items()}, index + 1)
+            Grant(effect, subject, target, channel, {k: tuple(v) for k, v in rule.when.items()}, index + 1, words)
             for subject in subjects
             for target in dict.fromkeys(rule.run)
             for channel in dict.fromkeys(rule.in_ or [EVERYWHERE])
@@ -192,13 +220,78 @@ def _grants(
     return grants
 
 
+def _check_values(
+    source: PolicySource, index: int, when: Mapping[str, Any], meant: list[CatalogueEntry], problems: list[str]
+) -> None:
+    """A value that the input can't have would make the rule never apply, without anybody noticing."""
+    for name, wanted in when.items():
+        fields = [field for entry in meant if (field := entry.input(name)) is not None]
+        for number, value in enumerate(wanted):
+            errors = [_misfit(field, value) for field in fields]
+            if fields and all(errors):
+                problems.append(source.error(("rules", index, "when", name, number), str(errors[0])))
+
+
+def _misfit(field: Input, value: Any) -> str | None:
+    try:
+        field.checked([value] if field.is_list else value)
+    except InvalidInput as error:
+        return str(error)
+    return None
+
+
+def rule_words(
+    effect: Effect, people: list[str], targets: list[str], channels: list[str] | None, when: Mapping[str, Any]
+) -> str:
+    """A rule as a person says it: `allow sre to run restart-service in C01OPS when env is staging`."""
+    run = "anything" if EVERYONE in targets else " or ".join(targets)
+    words = f"{effect.value} {' or '.join('everyone' if p == EVERYONE else p for p in people)} to run {run}"
+    if channels:
+        words += f" in {' or '.join(channels)}"
+    for number, (name, values) in enumerate(when.items()):
+        words += f" {'and' if number else 'when'} {name} is {' or '.join(as_text(value) for value in values)}"
+    return words
+
+
+def _check_targets(
+    source: PolicySource, place: Place, targets: list[str], hints: list[str], problems: list[str]
+) -> None:
+    for number, target in enumerate(targets):
+        if target != EVERYONE and target not in hints:
+            says = f"no workflow is called “{target}”{did_you_mean(target, hints)}"
+            problems.append(source.error((*place, number), says))
+
+
+def _freezes(source: PolicySource, hints: list[str], problems: list[str]) -> list[Freeze]:
+    for index, fields in enumerate(source.fields.freezes):
+        _check_targets(source, ("freezes", index, "run"), fields.run, hints, problems)
+    return [Freeze(tuple(f.run), f.from_, f.until, f.reason) for f in source.fields.freezes]
+
+
+def accounts_in(source: PolicySource) -> list[Account]:
+    """The Datadog accounts that the file names."""
+    return [
+        Account(name, one.site, one.api_key_env or "", one.app_key_env or "", one.access_token_env or "")
+        for name, one in source.fields.accounts.items()
+    ]
+
+
+def _limits(fields: LimitFields) -> Limits:
+    count, _, within = (fields.per_person or "").partition("/")
+    return Limits(
+        at_once=fields.at_once,
+        cool_down=timedelta(seconds=seconds(fields.cool_down)) if fields.cool_down else None,
+        per_person=(int(count), timedelta(seconds=seconds(within))) if count else None,
+    )
+
+
 def _subjects(source: PolicySource, place: Place, names: list[str], problems: list[str]) -> list[str]:
     people = source.fields.people
     subjects: dict[str, None] = {}
     for number, name in enumerate(names):
         if name in people:
-            subjects.update(dict.fromkeys(people[name].users))
-        elif name == EVERYONE or (name[:1] in "UW" and name.isalnum() and name.isupper()):
+            subjects.update(dict.fromkeys([*people[name].users, *people[name].groups]))
+        elif name == EVERYONE or (name[:1] in "SUW" and name.isalnum() and name.isupper()):
             subjects[name] = None
         else:
             hint = did_you_mean(name, list(people)) or ". Name a set under “people” or a Slack user id"

@@ -53,6 +53,8 @@ def read_policy(path: Path) -> PolicySource:
 def parse_policy(text: str, name: str) -> PolicySource:
     """Check a policy's text. Raises InvalidPolicy with every error found, a line each."""
     yaml = YAML(typ="safe", pure=True)
+    # A date is text here: a moment needs its time zone, which is checked where a moment is meant.
+    yaml.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda constructor, node: node.value)
     try:
         root = yaml.compose(text)
         data = yaml.load(text)
@@ -92,6 +94,8 @@ def _explain(name: str, root: Node | None, data: Any, detail: ErrorDetails) -> s
             words = [kind.value.lower() for kind in InputType]
             given = str(detail["input"]).lower()
             message = f"“{given}” is not a type{did_you_mean(given, words) or '. Types: ' + ', '.join(words)}"
+        case "timezone_aware" | "datetime_parsing" | "datetime_from_date_parsing":
+            message = "write a moment with its time zone, as in 2026-12-24T18:00+01:00"
         case "literal_error" if place == ["version"]:
             message = "this version of the bot reads policy files of version 1"
         case _:
@@ -100,6 +104,10 @@ def _explain(name: str, root: Node | None, data: Any, detail: ErrorDetails) -> s
 
 
 _PATTERNS = {
+    schema.VARIABLE: ": name an environment variable, as in EU_DD_API_KEY; a key itself has no place in this file",
+    schema.GROUP: ": a Slack user group's id looks like S012AB3CD (in Slack: People, User groups, Copy group ID)",
+    schema.DURATION: ": write a number and s, m, h or d, as in 5m",
+    schema.RATE: ": write how many within what time, as in 10/h or 3/30m",
     schema.NAME: ": names are lower-case letters, digits, - and _, at most 80 characters",
     schema.USER: ": a Slack user id looks like U012AB3CD (in Slack: profile, More, Copy member ID)",
     schema.CHANNEL: ": a Slack channel id looks like C012AB3CD (in Slack: channel name, About, at the bottom)",
@@ -113,9 +121,13 @@ def _fields_beside(place: Place) -> list[str]:
         "people": schema.PeopleFields,
         "rules": schema.RuleFields,
         "tests": schema.ExampleFields,
+        "freezes": schema.FreezeFields,
+        "accounts": schema.AccountFields,
     }
     model: Any = schema.PolicyFields
     if len(place) > 1:
+        if "limits" in place[:-1]:
+            return list(schema.LimitFields.model_fields)
         model = schema.InputFields if "inputs" in place[:-1] else inside.get(str(place[0]), schema.PolicyFields)
     return [info.alias or name for name, info in model.model_fields.items()]
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from bot.domain.workflows import InputType
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,79}$"
 USER = r"^[UW][A-Z0-9]{2,20}$"
 CHANNEL = r"^[CGD][A-Z0-9]{2,20}$"
-LATER = {
-    "accounts": "more than one Datadog account",
-    "groups": "Slack user groups",
-    "approval": "approval",
-    "limits": "limits",
-    "lock_on": "locks",
-    "freezes": "freezes",
-}
+GROUP = r"^S[A-Z0-9]{2,20}$"
+DURATION = r"^[1-9][0-9]{0,5}[smhd]$"
+RATE = r"^[1-9][0-9]{0,4}/([1-9][0-9]{0,5})?[smhd]$"
+VARIABLE = r"^[A-Z][A-Z0-9_]{0,99}$"
+LATER = {"approval": "approval"}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class _Strict(BaseModel):
@@ -47,6 +45,10 @@ def _pattern(value: str) -> str:
     return value
 
 
+Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
+Duration = Annotated[str, StringConstraints(pattern=DURATION)]
+Rate = Annotated[str, StringConstraints(pattern=RATE)]
+Group = Annotated[str, StringConstraints(pattern=GROUP)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 User = Annotated[str, StringConstraints(pattern=USER)]
 Channel = Annotated[str, StringConstraints(pattern=CHANNEL)]
@@ -65,14 +67,45 @@ class InputFields(_Strict):
     secret: bool = False
 
 
+def seconds(duration: str) -> int:
+    """`30s`, `5m`, `2h`, `7d`, or a unit alone, in seconds."""
+    return int(duration[:-1] or 1) * SECONDS[duration[-1]]
+
+
+class AccountFields(_Strict):
+    """`accounts.<name>`: one Datadog organisation beside the environment's own; keys by reference, never by value."""
+
+    site: str = Field(description="As in DD_SITE.")
+    api_key_env: Variable | None = Field(default=None, description="The environment variable that holds the API key.")
+    app_key_env: Variable | None = Field(default=None, description="That of the application key.")
+    access_token_env: Variable | None = Field(default=None, description="That of an OAuth token, instead of the keys.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> AccountFields:
+        if bool(self.access_token_env) == bool(self.api_key_env and self.app_key_env):
+            raise ValueError("name either api_key_env and app_key_env, or access_token_env")
+        return self
+
+
+class LimitFields(_Strict):
+    """`workflows.<name>.limits`: how often it may run."""
+
+    at_once: int | None = Field(default=None, ge=1, description="How many runs may be under way at the same time.")
+    cool_down: Duration | None = Field(default=None, description="Time between one start and the next, as in 5m.")
+    per_person: Rate | None = Field(default=None, description="How often one person may start it, as in 10/h or 3/30m.")
+
+
 class WorkflowFields(_Strict):
     """`workflows.<name>`: one workflow of Datadog's that may be run at all."""
 
     id: str = Field(min_length=1, max_length=100)
+    account: Name | None = Field(default=None, description="One of `accounts`; default: that of the environment.")
     title: str | None = Field(default=None, min_length=1, max_length=150)
     description: str | None = Field(default=None, max_length=2000)
     tags: list[Name] = []
     inputs: dict[str, InputFields] = {}
+    limits: LimitFields = LimitFields()
+    lock_on: list[str] = []
 
     @model_validator(mode="after")
     def _input_names(self) -> WorkflowFields:
@@ -86,6 +119,7 @@ class PeopleFields(_Strict):
     """`people.<name>`: a set of people that rules can name."""
 
     users: list[User] = []
+    groups: list[Group] = []
 
 
 class RuleFields(_Strict):
@@ -109,10 +143,26 @@ class RuleFields(_Strict):
         return self
 
 
+class FreezeFields(_Strict):
+    """One entry of `freezes`: a period in which nothing that `run` names may start."""
+
+    run: list[str] = Field(min_length=1)
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+    reason: str = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> FreezeFields:
+        if self.until <= self.from_:
+            raise ValueError("“until” has to be later than “from”")
+        return self
+
+
 class ExampleFields(_Strict):
     """One entry of `tests`: what the rules are expected to say."""
 
     who: User
+    groups: list[Group] = Field(default=[], description="The Slack user groups the person is taken to be in.")
     in_: Channel | None = Field(default=None, alias="in")
     run: Name
     with_: dict[str, Any] = Field(default={}, alias="with")
@@ -123,7 +173,15 @@ class PolicyFields(_Strict):
     """The whole file."""
 
     version: Literal[1]
+    accounts: dict[Name, AccountFields] = {}
     people: dict[Name, PeopleFields] = {}
     workflows: dict[Name, WorkflowFields] = {}
     rules: list[RuleFields] = []
+    freezes: list[FreezeFields] = []
     tests: list[ExampleFields] = []
+
+
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of the file (docs/policy.md tells how an editor is pointed to it)."""
+    schema = PolicyFields.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Workflow Bot policy file"}

@@ -35,12 +35,11 @@ class World:
         """Make a policy, given as YAML, the one in force. Each workflow's inputs are read from the local Datadog."""
         source = parse_policy(policy, "workflows.yml")
         async with bootstrap.open_datadog(self.settings) as accounts:
-            client = accounts[bootstrap.DEFAULT_ACCOUNT]
+            client = accounts.own()  # one stand-in is every account's Datadog
             definitions = {name: await client.get_workflow(w.id) for name, w in source.fields.workflows.items()}
         compiled = compile_policy(source, definitions)
         return await apply_policy(
-            compiled.entries,
-            compiled.grants,
+            compiled,
             digest=source.digest,
             source=source.text,
             applied_by="sandbox",

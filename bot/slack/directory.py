@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ from bot.domain.errors import InvalidSettings, SlackUnavailable
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import EVERYONE
 
-AGE_LIMIT = 300.0  # seconds that what Slack says of a person is taken for true; users.info allows 100 calls a minute
+# Seconds that what Slack says of a person or a user group is taken for true, unless an event says otherwise:
+# users.info allows 100 calls a minute, usergroups.users.list 20 (Slack docs: apis/web-api/rate-limits).
+AGE_LIMIT = 300.0
 CALL_LIMIT = 1.2  # seconds; asked before an ack
 REMEMBERED = 20_000  # people
 
@@ -49,6 +52,7 @@ class SlackDirectory:
         self._client = client
         self._installation: Installation | None = None
         self._people: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._groups: dict[str, tuple[float, frozenset[str]]] = {}
         self._lock = asyncio.Lock()
 
     async def installation(self) -> Installation:
@@ -67,9 +71,41 @@ class SlackDirectory:
         name = str(profile.get("real_name") or profile.get("name") or user_id)
         return Actor(home, user_id, name, _kind(profile, team_id, me))
 
-    async def subjects(self, actor: Actor) -> frozenset[str]:
-        """Everything that a rule can know the person by."""
-        return frozenset({actor.user_id, EVERYONE})
+    async def subjects(self, actor: Actor, groups: Collection[str], *, fresh: bool = False) -> frozenset[str]:
+        """Everything that a rule can know the person by, of these user groups those they are in.
+
+        Raises SlackUnavailable where it can't be told of one group: left out, a rule that denies it would not apply.
+        """
+        members = await asyncio.gather(*(self._members(group, fresh) for group in groups))
+        theirs = {group for group, users in zip(groups, members, strict=True) if actor.user_id in users}
+        return frozenset({actor.user_id, EVERYONE, *theirs})
+
+    def forget_group(self, group_id: str) -> None:
+        """Slack says that its members have changed."""
+        self._groups.pop(group_id, None)
+
+    def forget_person(self, user_id: str) -> None:
+        """Slack says that something about the person has changed."""
+        self._people.pop(user_id, None)
+
+    async def _members(self, group_id: str, fresh: bool) -> frozenset[str]:
+        known = self._groups.get(group_id)
+        if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
+            return known[1]
+        try:
+            answer = await asyncio.wait_for(self._client.usergroups_users_list(usergroup=group_id), CALL_LIMIT)
+        except SlackApiError as error:
+            reason = error.response.get("error")
+            if reason in ("no_such_subteam", "subteam_not_found"):
+                return frozenset()
+            log.error("usergroups.users.list failed for %s: %s", group_id, reason)
+            raise SlackUnavailable from error
+        except UNREACHABLE as error:
+            log.error("usergroups.users.list failed for %s: %s", group_id, type(error).__name__)
+            raise SlackUnavailable from error
+        members = frozenset(str(user) for user in answer.get("users") or [])
+        self._groups[group_id] = (time.monotonic(), members)
+        return members
 
     async def _profile(self, user_id: str) -> dict[str, Any]:
         known = self._people.get(user_id)

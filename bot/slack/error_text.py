@@ -4,33 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.inputs import as_text
 from bot.domain.policy import Decision, Reason
-from bot.slack.blocks.text import channel, code, person, sentence_list
+from bot.slack.blocks.text import channel, code, escape, moment, person, sentence_list
 
 
 def refusal(workflow: str, decision: Decision, admins: Sequence[str]) -> str:
-    """Why somebody may not run a workflow, and whom to ask. mrkdwn."""
-    name = code(workflow)
+    """Why somebody may not run a workflow now, and whom to ask or when to come back. mrkdwn."""
+    last = "" if decision.reason in OBSTACLES else f"{whom_to_ask(admins)} "
+    return f":no_entry: {sentence(workflow, decision)}\n{last}Nothing was started."
+
+
+def sentence(workflow: str, decision: Decision) -> str:
+    """The decision as a sentence, the same wherever it is given: the rule that decided, in words. mrkdwn."""
+    name, rule = code(workflow), _rule(decision)
     match decision.reason:
+        case Reason.ALLOWED_BY_RULE:
+            return f"You may run {name} here: {rule}."
         case Reason.DENIED_BY_RULE:
-            why = f"You may not run {name} here: rule {decision.rule} of the policy denies it."
+            return f"You may not run {name} here: {rule}."
         case Reason.NOT_IN_THIS_CHANNEL:
             places = sentence_list([channel(place) for place in decision.channels[:5]])
-            why = f"You may run {name}, but not in this channel. Use it in {places}."
+            return f"You may run {name}, but not in this channel. Use it in {places}: {rule}."
         case Reason.NOT_WITH_THESE_VALUES:
-            allowed = [
-                f"{code(field)} as {sentence_list([code(as_text(value)) for value in values[:10]])}"
-                for field, values in decision.when.items()
-            ]
-            why = f"You may run {name}, but not with these values. Rule {decision.rule} allows {' and '.join(allowed)}."
+            return f"You may run {name}, but not with these values: {rule}."
         case Reason.NOT_IN_CATALOGUE:
-            why = f"There is no workflow called {name} in the catalogue."
+            return f"There is no workflow called {name} in the catalogue."
         case Reason.NOT_A_MEMBER:
-            why = "Workflows can be run by full members of this workspace only."
+            return "Workflows can be run by full members of this workspace only."
+        case reason if reason in OBSTACLES:
+            return f"{OBSTACLES[reason].format(name=name)}: {escape(decision.words)}. {_come_back(decision)}"
         case _:
-            why = f"No rule lets you run {name} here."
-    return f":no_entry: {why}\n{whom_to_ask(admins)} Nothing was started."
+            return f"No rule lets you run {name} here."
+
+
+OBSTACLES = {
+    Reason.UNFIT: "{name} has changed in Datadog and no longer fits the policy",
+    Reason.FROZEN: "{name} is frozen",
+    Reason.LOCKED: "{name} is locked",
+    Reason.AT_ONCE: "{name} is running as often as it may at once",
+    Reason.COOL_DOWN: "{name} has just been run and cools down",
+    Reason.PER_PERSON: "You have run {name} as often as you may",
+}
+
+
+def _rule(decision: Decision) -> str:
+    words = code(decision.words) if decision.words else ""
+    if decision.rule:
+        return f"rule {decision.rule} of the policy says {words}" if words else f"rule {decision.rule} of the policy"
+    return f"a grant says {words}"
+
+
+def _come_back(decision: Decision) -> str:
+    if decision.reason is Reason.UNFIT:
+        return "The policy has to be applied anew before it runs again."
+    if decision.free_at is not None:
+        return f"Come back after {moment(decision.free_at)}."
+    return "Come back when that is over."
+
+
+def in_the_way(workflow: str, obstacle: Decision | None) -> str:
+    """What a form says at its top where the workflow would not start just now. mrkdwn."""
+    return f"Just now it would not start. {sentence(workflow, obstacle)}" if obstacle else ""
 
 
 def nothing_here(admins: Sequence[str]) -> str:

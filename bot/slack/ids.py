@@ -17,6 +17,7 @@ class View(StrEnum):
     PICKER = "picker"
     FORM = "workflow_form"
     NOTICE = "notice"
+    GRANTS = "grants"
 
 
 class Action(StrEnum):
@@ -28,6 +29,8 @@ class Action(StrEnum):
     OPEN_IN_DATADOG = "open_in_datadog"
     CANCEL_RUN = "cancel_run"
     RUN_AGAIN = "run_again"
+    TAKE_BACK = "take_back_grant"
+    GRANT_FIELD = "grant_field"
 
 
 class Subcommand(StrEnum):
@@ -38,6 +41,10 @@ class Subcommand(StrEnum):
     STATUS = "status"
     HISTORY = "history"
     CANCEL = "cancel"
+    WHY = "why"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    GRANTS = "grants"
     HELP = "help"
 
 

@@ -35,6 +35,11 @@ class Voice:
         elif not await self._respond(incoming, words, blocks):
             await self._client.chat_postMessage(channel=incoming.user_id, text=words, blocks=blocks)
 
+    async def announce(self, incoming: Incoming, words: str) -> None:
+        """Tell everybody in the channel in which the command was typed."""
+        if not await self._respond(incoming, words, None, public=True):
+            await self._client.chat_postMessage(channel=incoming.channel_id, text=words)
+
     async def show(self, incoming: Incoming, view: dict[str, Any]) -> None:
         """Put `view` where the person's view is: as the answer to a submission, or by updating it."""
         is_submission = incoming.body.get("type") == "view_submission"
@@ -53,12 +58,12 @@ class Voice:
             raise
         return True
 
-    async def _respond(self, incoming: Incoming, words: str, blocks: list[Any] | None) -> bool:
+    async def _respond(self, incoming: Incoming, words: str, blocks: list[Any] | None, *, public: bool = False) -> bool:
         url = incoming.response_url
         if not url or not self._may_post_to(url):
             return False
         incoming.reply.ack()
-        body: dict[str, Any] = {"response_type": "ephemeral", "text": words}
+        body: dict[str, Any] = {"response_type": "in_channel" if public else "ephemeral", "text": words}
         if blocks:
             body["blocks"] = blocks
         try:

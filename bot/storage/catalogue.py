@@ -1,23 +1,23 @@
-"""The catalogue and the grants as rows. What a person may see is driven from the grants, which are few for one person."""
+"""The catalogue as rows. What a person may see is driven from the grants, which are few for one person."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.inputs import Input
-from bot.domain.policy import Effect, Grant
+from bot.domain.policy import Effect
 from bot.domain.workflows import AllowedValue, InputType
-from bot.storage.tables import grants, policies, workflow_targets, workflows
+from bot.storage.tables import grants, workflow_targets, workflows
 
 
 class CatalogueRows:
-    """Reading and replacing the catalogue and the grants."""
+    """Reading the catalogue."""
 
     connection: AsyncConnection
     now: datetime
@@ -29,17 +29,24 @@ class CatalogueRows:
     async def entries(self) -> list[CatalogueEntry]:
         return [_entry(row) for row in await self.connection.execute(sa.select(workflows).order_by(workflows.c.name))]
 
-    async def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
-        query = sa.select(grants).where(grants.c.subject.in_(sorted(subjects)))
-        if targets is not None:
-            query = query.where(grants.c.target.in_(sorted(targets)))
-        return [_grant(row) for row in await self.connection.execute(query.order_by(grants.c.id))]
+    async def replace_entry(self, entry: CatalogueEntry, before: str) -> bool:
+        """Put a changed entry in its place; False where it isn't the one with the definition hash `before` any more."""
+        statement = (
+            sa.update(workflows)
+            .where(workflows.c.name == entry.name, workflows.c.definition_hash == before)
+            .values(**entry_row(entry, entry.policy_version))
+        )
+        return bool((await self.connection.execute(statement)).rowcount)
 
     async def entries_granted(self, subjects: Collection[str], search: str, limit: int) -> list[CatalogueEntry]:
         granted = (
             sa.select(workflow_targets.c.workflow)
             .join(grants, grants.c.target == workflow_targets.c.target)
-            .where(grants.c.subject.in_(sorted(subjects)), grants.c.effect == Effect.ALLOW.value)
+            .where(
+                grants.c.subject.in_(sorted(subjects)),
+                grants.c.effect == Effect.ALLOW.value,
+                grants.c.until.is_(None) | (grants.c.until > self.now),
+            )
         )
         query = sa.select(workflows).where(workflows.c.name.in_(granted))
         if search:
@@ -49,34 +56,6 @@ class CatalogueRows:
             )
         query = query.order_by(sa.func.lower(workflows.c.title), workflows.c.name).limit(limit)
         return [_entry(row) for row in await self.connection.execute(query)]
-
-    async def policy_version(self) -> int:
-        return (await self.connection.execute(sa.select(sa.func.max(policies.c.version)))).scalar() or 0
-
-    async def replace_policy(
-        self, entries: Sequence[CatalogueEntry], rows: Sequence[Grant], *, digest: str, source: str, applied_by: str
-    ) -> int:
-        version = await self.policy_version() + 1
-        for table in (workflows, workflow_targets, grants):
-            await self.connection.execute(sa.delete(table))
-        await self._insert(workflows, [_entry_row(entry, version) for entry in entries])
-        await self._insert(
-            workflow_targets, [{"target": t, "workflow": entry.name} for entry in entries for t in entry.targets]
-        )
-        await self._insert(grants, [_grant_row(grant) for grant in rows])
-        record = {
-            "version": version,
-            "digest": digest,
-            "source": source,
-            "applied_at": self.now,
-            "applied_by": applied_by,
-        }
-        await self._insert(policies, [record])
-        return version
-
-    async def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            await self.connection.execute(sa.insert(table), rows)
 
 
 def _entry(row: Any) -> CatalogueEntry:
@@ -90,10 +69,16 @@ def _entry(row: Any) -> CatalogueEntry:
         inputs=tuple(_input(field) for field in row.inputs),
         definition_hash=row.definition_hash,
         policy_version=row.policy_version,
+        datadog_hash=row.datadog_hash,
+        wording=row.wording,
+        unfit=row.unfit,
+        lock_on=tuple(row.lock_on),
+        limits=_limits(row.limits),
     )
 
 
-def _entry_row(entry: CatalogueEntry, version: int) -> dict[str, Any]:
+def entry_row(entry: CatalogueEntry, version: int) -> dict[str, Any]:
+    """An entry as a row of the catalogue."""
     return {
         "name": entry.name,
         "datadog_id": entry.datadog_id,
@@ -104,7 +89,30 @@ def _entry_row(entry: CatalogueEntry, version: int) -> dict[str, Any]:
         "inputs": [input_json(field) for field in entry.inputs],
         "definition_hash": entry.definition_hash,
         "policy_version": version,
+        "datadog_hash": entry.datadog_hash,
+        "wording": dict(entry.wording),
+        "unfit": entry.unfit,
+        "lock_on": list(entry.lock_on),
+        "limits": _limits_json(entry.limits),
     }
+
+
+def _limits_json(limits: Limits) -> dict[str, Any]:
+    per_person = limits.per_person
+    return {
+        "at_once": limits.at_once,
+        "cool_down": limits.cool_down.total_seconds() if limits.cool_down else None,
+        "per_person": [per_person[0], per_person[1].total_seconds()] if per_person else None,
+    }
+
+
+def _limits(data: dict[str, Any]) -> Limits:
+    per_person = data["per_person"]
+    return Limits(
+        at_once=data["at_once"],
+        cool_down=timedelta(seconds=data["cool_down"]) if data["cool_down"] else None,
+        per_person=(per_person[0], timedelta(seconds=per_person[1])) if per_person else None,
+    )
 
 
 def input_json(field: Input) -> dict[str, Any]:
@@ -135,19 +143,3 @@ def _input(data: dict[str, Any]) -> Input:
         pattern=data["pattern"],
         secret=data["secret"],
     )
-
-
-def _grant(row: Any) -> Grant:
-    when = {name: tuple(values) for name, values in row.conditions.items()}
-    return Grant(Effect(row.effect), row.subject, row.target, row.channel, when, row.rule)
-
-
-def _grant_row(grant: Grant) -> dict[str, Any]:
-    return {
-        "effect": grant.effect.value,
-        "subject": grant.subject,
-        "target": grant.target,
-        "channel": grant.channel,
-        "conditions": {name: list(values) for name, values in grant.when.items()},
-        "rule": grant.rule,
-    }

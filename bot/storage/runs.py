@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.runs import Run, RunStep, State, may_follow
+from bot.domain.runs import ENDED, Run, RunStep, State, may_follow
 from bot.storage.tables import runs
 
 
@@ -84,7 +84,7 @@ class RunRows:
                 runs.c.state.in_(legal),
                 (runs.c.token == token) | (runs.c.state == State.UNKNOWN.value),
             )
-            .values(state=after.value, **changes)
+            .values(state=after.value, **_freed(after), **changes)
             .returning(runs)
         )
         row = (await self.connection.execute(statement)).one_or_none()
@@ -135,6 +135,11 @@ class RunRows:
     async def _one(self, condition: sa.ColumnElement[bool]) -> Run | None:
         row = (await self.connection.execute(sa.select(runs).where(condition))).one_or_none()
         return None if row is None else _run(row)
+
+
+def _freed(after: State) -> dict[str, Any]:
+    """A run that is over holds no lock. An *unknown* one does: it may be running."""
+    return {"lock_key": None} if after in ENDED else {}
 
 
 def _row(run: Run) -> dict[str, Any]:

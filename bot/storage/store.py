@@ -21,7 +21,9 @@ from bot.domain.audit import Entry
 from bot.domain.errors import NotRecorded
 from bot.storage.audit import AuditRows, append
 from bot.storage.catalogue import CatalogueRows
+from bot.storage.locks import LockRows
 from bot.storage.outbox import OutboxRows
+from bot.storage.policy import PolicyRows
 from bot.storage.runs import RunRows
 
 T = TypeVar("T")
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Transaction(CatalogueRows, RunRows, AuditRows, OutboxRows):
+class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, AuditRows, OutboxRows):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
     connection: AsyncConnection

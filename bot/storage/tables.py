@@ -57,6 +57,11 @@ workflows = sa.Table(
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("definition_hash", sa.String(64), nullable=False),
     sa.Column("policy_version", sa.Integer, nullable=False),
+    sa.Column("datadog_hash", sa.String(64), nullable=False),
+    sa.Column("wording", sa.JSON, nullable=False),
+    sa.Column("unfit", sa.Text, nullable=False),
+    sa.Column("lock_on", sa.JSON, nullable=False),
+    sa.Column("limits", sa.JSON, nullable=False),
 )
 
 workflow_targets = sa.Table(
@@ -75,8 +80,45 @@ grants = sa.Table(
     sa.Column("target", sa.String(120), nullable=False),
     sa.Column("channel", sa.String(40), nullable=False),
     sa.Column("conditions", sa.JSON, nullable=False),
-    sa.Column("rule", sa.Integer, nullable=False),
+    sa.Column("rule", sa.Integer, nullable=False),  # 0: given in Slack or on the command line, not by the file
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("until", Moment),
     sa.Index(None, "subject", "target"),
+)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("site", sa.String(100), nullable=False),
+    sa.Column("api_key_env", sa.Text, nullable=False),
+    sa.Column("app_key_env", sa.Text, nullable=False),
+    sa.Column("access_token_env", sa.Text, nullable=False),
+)
+
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("targets", sa.JSON, nullable=False),
+    sa.Column("begins", Moment, nullable=False),
+    sa.Column("ends", Moment, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+# Locks that people took. A run's own lock is `runs.lock_key`.
+locks = sa.Table(
+    "locks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("workflow", sa.String(100), nullable=False),
+    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("owner_id", sa.String(40), nullable=False),
+    sa.Column("owner_name", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("taken_at", Moment, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+    sa.Index(None, "workflow"),
 )
 
 runs = sa.Table(
@@ -110,10 +152,13 @@ runs = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False),
     sa.Column("cancel_by", sa.String(40)),
     sa.Column("cancel_sent", sa.Boolean, nullable=False),
+    # Set while the run is open: the database lets no two open runs have the same.
+    sa.Column("lock_key", sa.Text, unique=True),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("launched_at", Moment),
     sa.Column("ended_at", Moment),
     sa.Index(None, "user_id", "created_at"),
+    sa.Index(None, "workflow", "created_at"),
     sa.Index(None, "created_at"),
     # Only open runs are in it, so it stays small however many have ended.
     sa.Index(

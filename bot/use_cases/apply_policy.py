@@ -1,29 +1,45 @@
-"""Apply a policy: replace catalogue and grants in one transaction, and record who did it."""
+"""Apply a policy: what would change, and the change itself, in one transaction that records who did it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bot.domain.audit import Act, Entry
-from bot.domain.catalogue import CatalogueEntry
-from bot.domain.policy import Grant
-from bot.use_cases.ports import Store, Writing
+from bot.domain.errors import Refused
+from bot.domain.policy import Policy
+from bot.use_cases.ports import Reading, Store, Writing
+
+
+async def policy_in_force(store: Store) -> tuple[int, Policy]:
+    """The version in force and what it says, grants that people gave included."""
+
+    async def question(tx: Reading) -> tuple[int, Policy]:
+        grants, freezes = await tx.all_grants(), await tx.freezes()
+        accounts = tuple(await tx.accounts())
+        return await tx.policy_version(), Policy(tuple(await tx.entries()), tuple(grants), tuple(freezes), accounts)
+
+    return await store.read(question)
 
 
 async def apply_policy(
-    entries: Sequence[CatalogueEntry],
-    grants: Sequence[Grant],
-    *,
-    digest: str,
-    source: str,
-    applied_by: str,
-    store: Store,
+    policy: Policy, *, digest: str, source: str, applied_by: str, store: Store, planned_on: int | None = None
 ) -> int:
-    """The new policy's version. Raises NotRecorded: then the old policy stands."""
+    """The new policy's version. Raises NotRecorded, and Refused where `planned_on` is not the version in force any more:
+    then the old policy stands."""
 
     async def work(tx: Writing) -> int:
-        version = await tx.replace_policy(entries, grants, digest=digest, source=source, applied_by=applied_by)
-        facts = {"policy": version, "digest": digest, "workflows": len(entries), "grants": len(grants)}
+        before = await tx.policy_version()
+        if planned_on is not None and before != planned_on:
+            raise Refused(
+                f"The plan was made on version {planned_on}, and version {before} has been applied since."
+                " Nothing was changed; make a new plan."
+            )
+        version = await tx.replace_policy(policy, digest=digest, source=source, applied_by=applied_by)
+        facts = {
+            "policy": version,
+            "digest": digest,
+            "workflows": len(policy.entries),
+            "grants": len(policy.grants),
+            "freezes": len(policy.freezes),
+        }
         tx.record(Entry(Act.POLICY_APPLIED, team_id="", user_id="", user_name=applied_by, facts=facts))
         return version
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Reason, Verdict, decide
+from bot.domain.policy import Decision, Reason, Verdict, decide, feasible, narrowed
+from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Reading, Store
 
 CANDIDATES = 500  # how many granted workflows are looked at for one list; a longer catalogue is searched
@@ -25,22 +28,36 @@ async def offers(
     async def question(tx: Reading) -> list[CatalogueEntry]:
         grants = await tx.grants(subjects)
         candidates = await tx.entries_granted(subjects, search.strip(), CANDIDATES)
-        return [entry for entry in candidates if decide(grants, subjects, entry, channel_id, None).allowed]
+        return [entry for entry in candidates if feasible(grants, subjects, entry, channel_id)]
 
     return await store.read(question)
 
 
-async def permission(
-    actor: Actor, subjects: frozenset[str], channel_id: str, name: str, store: Store, admitted: frozenset[Kind]
-) -> tuple[CatalogueEntry | None, Decision]:
-    """One workflow and whether the person may run it here with some values; its form may then be shown."""
-    if not actor.may_act(admitted):
-        return None, Decision(Verdict.DENY, Reason.NOT_A_MEMBER)
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One workflow for one person here: with the options that they can choose, and what is in the way just now."""
 
-    async def question(tx: Reading) -> tuple[CatalogueEntry | None, Decision]:
+    entry: CatalogueEntry | None
+    decision: Decision
+    obstacle: Decision | None = None
+
+
+async def offer(
+    actor: Actor, subjects: frozenset[str], channel_id: str, name: str, store: Store, admitted: frozenset[Kind]
+) -> Offer:
+    """Whether the person may run the workflow here with some values; its form may then be shown."""
+    if not actor.may_act(admitted):
+        return Offer(None, Decision(Verdict.DENY, Reason.NOT_A_MEMBER))
+
+    async def question(tx: Reading) -> Offer:
         entry = await tx.entry(name)
         if entry is None:
-            return None, Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE)
-        return entry, decide(await tx.grants(subjects, entry.targets), subjects, entry, channel_id, None)
+            return Offer(None, Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE))
+        grants = await tx.grants(subjects, entry.targets)
+        decision = decide(grants, subjects, entry, channel_id, None)
+        if not decision.allowed:
+            return Offer(entry, decision)
+        in_the_way = await obstacle(tx, entry, None, actor.user_id, tx.now)
+        return Offer(narrowed(grants, subjects, entry, channel_id), decision, in_the_way)
 
     return await store.read(question)

@@ -6,7 +6,6 @@ call, that belongs to no other run, with no other lost run it could belong to. N
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.domain.audit import Act, about
@@ -14,12 +13,12 @@ from bot.domain.errors import DatadogError
 from bot.domain.runs import Run, State
 from bot.domain.workflows import Instance
 from bot.use_cases import pace
-from bot.use_cases.ports import Datadog, Store, Writing
+from bot.use_cases.ports import Accounts, Store, Writing
 
 PAGE = 100  # instances looked through; Datadog lists the newest first and 100 at the most
 
 
-async def find_lost_run(run: Run, store: Store, datadog: Mapping[str, Datadog]) -> None:
+async def find_lost_run(run: Run, store: Store, datadog: Accounts) -> None:
     """Search once for an *unknown* run that this process holds. Raises NotRecorded where that could not be committed."""
     client = datadog.get(run.account)
     if client is None or run.launched_at is None:

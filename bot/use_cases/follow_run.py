@@ -6,7 +6,6 @@ run from writing an older look over a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,13 +17,13 @@ from bot.domain.redaction import hide
 from bot.domain.runs import Run, RunStep, State
 from bot.domain.workflows import CANCELED, IN_PROGRESS, Instance
 from bot.use_cases import pace
-from bot.use_cases.ports import Datadog, Sealer, Store, Writing
+from bot.use_cases.ports import Accounts, Datadog, Sealer, Store, Writing
 
 OUTPUTS_LIMIT = 1_000_000  # characters of JSON that are kept; Datadog's outputs may be 5 MB
 SILENT = timedelta(seconds=30)  # trouble with looking is told when it lasts longer than this
 
 
-async def follow(run: Run, store: Store, datadog: Mapping[str, Datadog], sealer: Sealer) -> None:
+async def follow(run: Run, store: Store, datadog: Accounts, sealer: Sealer) -> None:
     """Look once at a running run that this process holds. Raises NotRecorded where the look could not be committed."""
     client = datadog.get(run.account)
     if client is None or run.instance_id is None:

@@ -23,19 +23,23 @@ from bot.domain.errors import (
 from bot.domain.runs import Run, State
 from bot.use_cases import pace
 from bot.use_cases.persist import persist
-from bot.use_cases.ports import Datadog, Sealer, Store, Writing
+from bot.use_cases.ports import Accounts, Datadog, Recompile, Sealer, Store, Writing
+from bot.use_cases.watch_definitions import take_over
 
 INTERRUPTED = "The bot was interrupted while Datadog was being called."
 
 log = logging.getLogger(__name__)
 
 
-async def launch(run: Run, store: Store, datadog: Mapping[str, Datadog], sealer: Sealer) -> Run | None:
+async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, recompile: Recompile) -> Run | None:
     """Launch a run that this process holds. Returns it as it is now, or None where another worker has taken it over.
 
     Raises NotRecorded when *launching* could not be committed: then nothing was sent.
     """
     client = datadog.get(run.account)
+    if client is None:  # perhaps a policy has just brought it
+        await datadog.refresh()
+        client = datadog.get(run.account)
     if client is None:
         reason = f"No keys are configured for the Datadog account “{run.account}”. Nothing was started."
         return await store.write(lambda tx: _not_started(tx, run, reason))
@@ -44,6 +48,16 @@ async def launch(run: Run, store: Store, datadog: Mapping[str, Datadog], sealer:
     except UnreadableSecret as error:
         reason = str(error)
         return await store.write(lambda tx: _not_started(tx, run, reason))
+    try:
+        changed = await _changed(run, client, recompile, store)
+    except (DatadogLimited, DatadogUnreachable) as error:
+        words, wait = str(error), _wait(error, run.attempts + 1)
+        return await store.write(lambda tx: _postpone(tx, run, words, wait))
+    except DatadogRefused as error:
+        changed = str(error)
+    if changed is not None:
+        words = changed
+        return await store.write(lambda tx: _not_started(tx, run, words))
     before = time.monotonic()
     held = await store.write(lambda tx: _commit_launching(tx, run))
     if held is None:
@@ -64,6 +78,24 @@ async def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run |
         await tx.announce_run(moved, tx.now)
         await tx.announce_end(moved)
     return moved
+
+
+async def _changed(run: Run, client: Datadog, recompile: Recompile, store: Store) -> str | None:
+    """What has changed about the workflow since the run was asked for; None: nothing, so what was asked for is what runs.
+
+    Raises DatadogError where the definition can't be read: then it isn't known, and nothing is started.
+    """
+    entry = await store.read(lambda tx: tx.entry(run.workflow))
+    if entry is None or not entry.datadog_hash:
+        return None
+    again = "Nothing was started. Run it again to see its form as it is now."
+    if entry.definition_hash != run.definition_hash:
+        return f"The workflow or its policy was changed after this was asked for. {again}"
+    definition = await client.get_workflow(run.datadog_id)
+    if definition.definition_hash == entry.datadog_hash:
+        return None
+    words = await take_over(entry, definition, recompile, store)
+    return f"The workflow was changed in Datadog after its form was opened: {words}. {again}"
 
 
 async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: Store) -> Run | None:
@@ -139,7 +171,15 @@ async def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | Non
     if tx.now + timedelta(seconds=wait) - run.created_at > pace.PATIENCE:
         return await _not_started(tx, run, f"{error} The bot has stopped trying.")
     due = tx.now + timedelta(seconds=wait)
-    moved = await tx.move_run(run.id, run.token, {State.LAUNCHING}, State.READY, error=error, due=due)
+    moved = await tx.move_run(
+        run.id,
+        run.token,
+        {State.LAUNCHING, State.READY},
+        State.READY,
+        error=error,
+        due=due,
+        attempts=max(1, run.attempts),
+    )
     if moved is None:
         return None
     tx.record(about(moved, Act.LAUNCH_POSTPONED, error=error, seconds=round(wait, 1)))

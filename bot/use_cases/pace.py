@@ -13,6 +13,8 @@ CALL_LIMIT = 25.0  # seconds; the longest a call to Datadog may take, well insid
 POLL = 1.0  # seconds between looks into the database for what others left
 LONGEST_PAUSE = 15.0  # seconds between them while the database is away
 
+DEFINITIONS = 300.0  # seconds between comparisons of the whole catalogue with Datadog
+
 # Launching
 QUIET = timedelta(seconds=1.5)  # a launch that is over sooner needs one message instead of two
 PATIENCE = timedelta(minutes=15)  # how long a run waits for Datadog to be reachable, or to stop limiting

@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.audit import Act, Entry, about
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Reason, Verdict, decide
+from bot.domain.policy import Decision, Reason, Verdict, decide, narrowed
 from bot.domain.runs import Run, State
 from bot.use_cases import pace
+from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Sealer, Store, Writing
 
+NO_LIMITS = Limits()
 REQUIRED = "This is required."
 
 
@@ -97,19 +99,29 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         if entry is None or not decision.allowed:
             return _deny(tx, ask, decision)
         if ask.definition_hash not in (None, entry.definition_hash):
-            return Outdated(entry)
+            return Outdated(await _shown(tx, ask, entry))
         values = ask.read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(values.given)}
         if values.errors or missing:
-            return Incomplete(entry, Values(values.given, {**missing, **values.errors}))
+            return Incomplete(await _shown(tx, ask, entry), Values(values.given, {**missing, **values.errors}))
         inputs = entry.with_defaults(values.given)
         grants = await tx.grants(ask.subjects, entry.targets)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
         if not decision.allowed:
             return _deny(tx, ask, decision)
+        if entry.limits != NO_LIMITS:
+            await tx.hold_workflow(entry.name)
+        in_the_way = await obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
+        if in_the_way is not None and await tx.run_by_key(ask.key) is None:
+            return _deny(tx, ask, in_the_way)
         return await _accept(tx, ask, entry, inputs, decision, sealer)
 
     return await store.write(work)
+
+
+async def _shown(tx: Writing, ask: Ask, entry: CatalogueEntry) -> CatalogueEntry:
+    """The entry as a form may show it."""
+    return narrowed(await tx.grants(ask.subjects, entry.targets), ask.subjects, entry, ask.channel_id)
 
 
 async def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admitted: frozenset[Kind]) -> Decision:
@@ -122,7 +134,12 @@ async def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admit
 
 
 def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
-    facts = {"channel": ask.channel_id, "reason": decision.reason.value, "rule": decision.rule}
+    facts = {
+        "channel": ask.channel_id,
+        "reason": decision.reason.value,
+        "rule": decision.rule,
+        "because": decision.words,
+    }
     tx.record(
         Entry(
             Act.DENIED,
@@ -139,12 +156,13 @@ def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
 
 async def _accept(
     tx: Writing, ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], decision: Decision, sealer: Sealer
-) -> Requested | AlreadyRequested:
+) -> Requested | AlreadyRequested | Denied:
     run = _new_run(ask, entry, inputs, sealer, tx.now)
     if not await tx.insert_run(run):
         earlier = await tx.run_by_key(ask.key)
-        if earlier is None:  # The row that stood in the way is gone: only a hand in the database does that.
-            raise LookupError(f"no run with key {ask.key}")
+        if earlier is None:  # another replica has just taken the same lock
+            words = f"a run with the same {', '.join(entry.lock_on)} is not over"
+            return _deny(tx, ask, Decision(Verdict.DENY, Reason.LOCKED, words=words))
         return AlreadyRequested(earlier, (earlier.inputs, earlier.secrets) == (run.inputs, run.secrets))
     facts: dict[str, Any] = {
         "account": entry.account,
@@ -183,6 +201,7 @@ def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Se
         created_at=now,
         due=now + pace.LEASE,
         token=1,
+        lock_key=entry.lock_key(inputs),
     )
 
 

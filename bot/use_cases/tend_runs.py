@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from bot.domain.errors import NotRecorded
 from bot.domain.runs import Run, State
@@ -18,7 +18,7 @@ from bot.use_cases import pace
 from bot.use_cases.find_lost_run import find_lost_run
 from bot.use_cases.follow_run import follow
 from bot.use_cases.launch_run import launch, lost_launch
-from bot.use_cases.ports import Datadog, Sealer, Store, Writing
+from bot.use_cases.ports import Accounts, Recompile, Sealer, Store, Writing
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,17 @@ class RunWorker:
     """Does the work on runs that this process holds, each in a task of its own, and looks for those that nobody holds."""
 
     def __init__(
-        self, store: Store, datadog: Mapping[str, Datadog], sealer: Sealer, announce: Callable[[], None]
+        self,
+        store: Store,
+        datadog: Accounts,
+        sealer: Sealer,
+        recompile: Recompile,
+        announce: Callable[[], None],
     ) -> None:
         self._store = store
         self._datadog = datadog
         self._sealer = sealer
+        self._recompile = recompile
         self._announce = announce
         self._launches: dict[asyncio.Task[None], Run] = {}
         self._looks: dict[asyncio.Task[None], Run] = {}
@@ -117,7 +123,7 @@ class RunWorker:
         task.add_done_callback(lambda done: tasks.pop(done, None))
 
     async def _launch(self, run: Run) -> None:
-        await self._guard(run, launch(run, self._store, self._datadog, self._sealer))
+        await self._guard(run, launch(run, self._store, self._datadog, self._sealer, self._recompile))
         self._announce()
 
     async def _look(self, run: Run) -> None:

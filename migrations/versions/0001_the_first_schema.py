@@ -50,6 +50,8 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("conditions", sa.JSON(), nullable=False),
         sa.Column("rule", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
     )
     op.create_index("ix_grants_subject_target", "grants", ["subject", "target"], unique=False)
@@ -117,10 +119,12 @@ def upgrade() -> None:
         sa.Column("looks", sa.Integer(), nullable=False),
         sa.Column("cancel_by", sa.String(length=40), nullable=True),
         sa.Column("cancel_sent", sa.Boolean(), nullable=False),
+        sa.Column("lock_key", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("launched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint("lock_key", name=op.f("uq_runs_lock_key")),
         sa.UniqueConstraint("request_key", name=op.f("uq_runs_request_key")),
     )
     op.create_index("ix_runs_created_at", "runs", ["created_at"], unique=False)
@@ -133,6 +137,39 @@ def upgrade() -> None:
         postgresql_where=sa.text("due IS NOT NULL"),
     )
     op.create_index("ix_runs_user_id_created_at", "runs", ["user_id", "created_at"], unique=False)
+    op.create_index("ix_runs_workflow_created_at", "runs", ["workflow", "created_at"], unique=False)
+
+    op.create_table(
+        "accounts",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("site", sa.String(length=100), nullable=False),
+        sa.Column("api_key_env", sa.Text(), nullable=False),
+        sa.Column("app_key_env", sa.Text(), nullable=False),
+        sa.Column("access_token_env", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_accounts")),
+    )
+    op.create_table(
+        "freezes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("targets", sa.JSON(), nullable=False),
+        sa.Column("begins", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_freezes")),
+    )
+    op.create_table(
+        "locks",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("workflow", sa.String(length=100), nullable=False),
+        sa.Column("conditions", sa.JSON(), nullable=False),
+        sa.Column("owner_id", sa.String(length=40), nullable=False),
+        sa.Column("owner_name", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_locks")),
+    )
+    op.create_index("ix_locks_workflow", "locks", ["workflow"], unique=False)
 
     op.create_table(
         "workflow_targets",
@@ -151,6 +188,11 @@ def upgrade() -> None:
         sa.Column("inputs", sa.JSON(), nullable=False),
         sa.Column("definition_hash", sa.String(length=64), nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("datadog_hash", sa.String(length=64), nullable=False),
+        sa.Column("wording", sa.JSON(), nullable=False),
+        sa.Column("unfit", sa.Text(), nullable=False),
+        sa.Column("lock_on", sa.JSON(), nullable=False),
+        sa.Column("limits", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workflows")),
     )
 
@@ -189,6 +231,9 @@ def downgrade() -> None:
     op.drop_table("workflow_targets")
     op.drop_table("runs")
     op.drop_table("policies")
+    op.drop_table("locks")
+    op.drop_table("freezes")
+    op.drop_table("accounts")
     op.drop_table("messages")
     op.drop_table("grants")
     op.drop_table("audit_records")

@@ -49,7 +49,7 @@ def picker(entries: Sequence[CatalogueEntry], channel_id: str) -> dict[str, obje
         select: StaticSelectElement | ExternalDataSelectElement = StaticSelectElement(
             action_id=Action.PICK_WORKFLOW,
             placeholder="Search or choose a workflow",
-            options=[workflow_option(entry) for entry in entries],
+            options=[workflow_option(entry, several=several_accounts(entries)) for entry in entries],
         )
         words = "1 workflow" if len(entries) == 1 else f"{len(entries)} workflows"
     else:
@@ -65,14 +65,16 @@ def picker(entries: Sequence[CatalogueEntry], channel_id: str) -> dict[str, obje
     return _modal(View.PICKER, "Run a workflow", blocks, close="Cancel", metadata={"c": channel_id})
 
 
-def workflow_option(entry: CatalogueEntry) -> Option:
-    """One workflow in the picker."""
+def several_accounts(entries: Sequence[CatalogueEntry]) -> bool:
+    """Whether the workflows are in more than one Datadog account, so that each has to say in which."""
+    return len({entry.account for entry in entries}) > 1
+
+
+def workflow_option(entry: CatalogueEntry, *, several: bool = False) -> Option:
+    """One workflow in the picker; with its account where there are several."""
     description = PlainTextObject(text=cut(entry.description, OPTION)) if entry.description else None
-    return Option(
-        value=entry.name,
-        text=PlainTextObject(text=cut(entry.title, OPTION)),
-        description=description,
-    )
+    title = f"{entry.account}: {entry.title}" if several else entry.title
+    return Option(value=entry.name, text=PlainTextObject(text=cut(title, OPTION)), description=description)
 
 
 def _modal(

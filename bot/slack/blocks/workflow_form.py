@@ -28,13 +28,11 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View as SlackView
 
 from bot.domain.catalogue import CatalogueEntry
-from bot.domain.inputs import TEXT_LIMIT, Input, as_text, same
+from bot.domain.inputs import BOOLEANS, TEXT_LIMIT, Input, as_text, same
 from bot.domain.workflows import AllowedValue, InputType
 from bot.slack.blocks.modals import STATIC_OPTIONS
 from bot.slack.blocks.text import LABEL, OPTION, OPTION_VALUE, PLACEHOLDER, SECTION, TITLE, cut, escape
 from bot.slack.ids import Action, View, block_of
-
-BOOLEANS = (AllowedValue(True, "true"), AllowedValue(False, "false"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ _REFERENCE = re.compile(r"<[@#]([^|>]+)(?:\|[^>]*)?>")
 _LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>")
 
 
+DRY_RUN = frozenset({"--dry-run", "—dry-run", "–dry-run"})  # phones make dashes of two hyphens
+
+
 class UnreadableCommand(ValueError):
     """The text is no command; the message says how to write it."""
 
@@ -30,6 +33,7 @@ class Command:
     subcommand: Subcommand | None
     words: tuple[str, ...] = ()
     pairs: Mapping[str, str] = field(default_factory=dict)
+    dry_run: bool = False
 
 
 def read_command(text: str) -> Command:
@@ -46,6 +50,8 @@ def read_command(text: str) -> Command:
     words: list[str] = []
     pairs: dict[str, str] = {}
     for token in rest:
+        if token in DRY_RUN:
+            continue
         key, equals, value = token.partition("=")
         if equals and key:
             if key in pairs:
@@ -53,7 +59,7 @@ def read_command(text: str) -> Command:
             pairs[key] = value
         else:
             words.append(token)
-    return Command(subcommand, tuple(words), pairs)
+    return Command(subcommand, tuple(words), pairs, any(token in DRY_RUN for token in rest))
 
 
 def read_pairs(entry: CatalogueEntry, pairs: Mapping[str, str]) -> Values:

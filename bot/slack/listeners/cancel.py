@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.slack.blocks.run_words import state_words
 from bot.slack.blocks.text import code
 from bot.slack.error_text import whom_to_ask
+from bot.slack.forms.command_text import Command
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.use_cases.cancel_run import CancelAnswer, Cancellation, cancel
@@ -18,22 +19,21 @@ async def cancel_pressed(context: Context, incoming: Incoming) -> None:
         await context.voice.tell(incoming, "Cancel", cancel_words(answer, context.admins))
 
 
-async def cancel_by_name(context: Context, incoming: Incoming, words: tuple[str, ...]) -> None:
+async def cancel_by_name(context: Context, incoming: Incoming, parsed: Command) -> None:
     """The command."""
     incoming.reply.ack()
-    if len(words) != 1:
+    if len(parsed.words) != 1:
         usage = (
             f":information_source: Which run? Write {code(f'{context.command} cancel ID')}; the ID is in its message."
         )
         await context.voice.tell(incoming, "Cancel", usage)
         return
-    answer = await _cancel(context, incoming, words[0].upper())
+    answer = await _cancel(context, incoming, parsed.words[0].upper())
     await context.voice.tell(incoming, "Cancel", cancel_words(answer, context.admins))
 
 
 async def _cancel(context: Context, incoming: Incoming, run_id: str) -> Cancellation:
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-    subjects = await context.directory.subjects(actor)
+    actor, subjects = await context.who(incoming)
     answer = await cancel(run_id[:40], actor, subjects, context.store, context.admitted, context.admins)
     context.wake()
     return answer

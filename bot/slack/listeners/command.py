@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.blocks.lists import help_text, history_text, offers_text, run_text
 from bot.slack.blocks.modals import picker
@@ -13,8 +14,11 @@ from bot.slack.ids import Subcommand
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.cancel import cancel_by_name
 from bot.slack.listeners.context import Context
+from bot.slack.listeners.grants import grants_asked
+from bot.slack.listeners.lock import lock_asked, unlock_asked
 from bot.slack.listeners.modal import Content, Said, open_modal
 from bot.slack.listeners.run_by_name import run_by_name
+from bot.slack.listeners.why import why
 from bot.use_cases.choose_workflow import offers
 from bot.use_cases.read_runs import latest_runs, one_run
 
@@ -22,51 +26,57 @@ HISTORY = 15  # runs in one answer
 
 
 async def command(context: Context, incoming: Incoming) -> None:
-    """`/workflow …`"""
+    """`/workflow …`: one look into the table at the end of this file."""
     try:
         parsed = read_command(str(incoming.body.get("text") or ""))
     except UnreadableCommand as error:
         incoming.reply.ack(_private(f":information_source: {escape(str(error))}\n\n{help_text(context.command)}"))
         return
-    match parsed.subcommand:
-        case Subcommand.HELP:
-            incoming.reply.ack(_private(help_text(context.command)))
-        case Subcommand.RUN if parsed.words or parsed.pairs:
-            await run_by_name(context, incoming, parsed)
-        case None | Subcommand.RUN:
-            incoming.reply.ack()
-            await open_modal(context, incoming, _picker(context, incoming))
-        case Subcommand.LIST:
-            await _say(context, incoming, await _list(context, incoming))
-        case Subcommand.STATUS:
-            await _say(context, incoming, await _status(context, incoming, parsed))
-        case Subcommand.CANCEL:
-            await cancel_by_name(context, incoming, parsed.words)
-        case Subcommand.HISTORY:
-            incoming.reply.ack()
-            runs = await latest_runs(incoming.user_id, HISTORY, context.store)
-            await _say(context, incoming, history_text(runs))
+    await _ANSWERS[parsed.subcommand](context, incoming, parsed)
+
+
+async def _help(context: Context, incoming: Incoming, _: Command) -> None:
+    incoming.reply.ack(_private(help_text(context.command)))
+
+
+async def _run(context: Context, incoming: Incoming, parsed: Command) -> None:
+    if parsed.words or parsed.pairs:
+        await run_by_name(context, incoming, parsed)
+    else:
+        await _choose(context, incoming, parsed)
+
+
+async def _choose(context: Context, incoming: Incoming, _: Command) -> None:
+    incoming.reply.ack()
+    await open_modal(context, incoming, _picker(context, incoming))
+
+
+async def _history(context: Context, incoming: Incoming, _: Command) -> None:
+    incoming.reply.ack()
+    await _say(context, incoming, history_text(await latest_runs(incoming.user_id, HISTORY, context.store)))
 
 
 async def _picker(context: Context, incoming: Incoming) -> Content:
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-    subjects = await context.directory.subjects(actor)
+    actor, subjects = await context.who(incoming)
     found = await offers(actor, subjects, incoming.channel_id, context.store, context.admitted)
     if not found:
         return Said("Nothing to run here", nothing_here(context.admins))
     return picker(found, incoming.channel_id)
 
 
-async def _list(context: Context, incoming: Incoming) -> str:
+async def _list(context: Context, incoming: Incoming, _: Command) -> None:
     incoming.reply.ack()
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-    subjects = await context.directory.subjects(actor)
+    actor, subjects = await context.who(incoming)
     found = await offers(actor, subjects, incoming.channel_id, context.store, context.admitted)
-    return offers_text(found, context.command) if found else nothing_here(context.admins)
+    await _say(context, incoming, offers_text(found, context.command) if found else nothing_here(context.admins))
 
 
-async def _status(context: Context, incoming: Incoming, parsed: Command) -> str:
+async def _status(context: Context, incoming: Incoming, parsed: Command) -> None:
     incoming.reply.ack()
+    await _say(context, incoming, await _one_status(context, incoming, parsed))
+
+
+async def _one_status(context: Context, incoming: Incoming, parsed: Command) -> str:
     if not parsed.words:
         latest = await latest_runs(incoming.user_id, 1, context.store)
         return run_text(latest[0], context.link(latest[0])) if latest else history_text([])
@@ -85,3 +95,18 @@ async def _say(context: Context, incoming: Incoming, words: str) -> None:
 
 def _private(words: str) -> dict[str, str]:
     return {"response_type": "ephemeral", "text": words}
+
+
+_ANSWERS: Mapping[Subcommand | None, Callable[[Context, Incoming, Command], Awaitable[None]]] = {
+    None: _choose,
+    Subcommand.RUN: _run,
+    Subcommand.LIST: _list,
+    Subcommand.STATUS: _status,
+    Subcommand.HISTORY: _history,
+    Subcommand.CANCEL: cancel_by_name,
+    Subcommand.WHY: why,
+    Subcommand.LOCK: lock_asked,
+    Subcommand.UNLOCK: unlock_asked,
+    Subcommand.GRANTS: grants_asked,
+    Subcommand.HELP: _help,
+}

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.people import Kind
+from bot.domain.catalogue import CatalogueEntry
+from bot.domain.people import Actor, Kind
 from bot.domain.runs import Run
+from bot.slack.incoming import Incoming
 from bot.slack.voice import Voice
 from bot.use_cases.ports import Directory, Sealer, Store
 
@@ -17,7 +19,8 @@ from bot.use_cases.ports import Directory, Sealer, Store
 class Context:
     """What listeners share.
 
-    `start` launches a run that this process holds, `wake` has due runs looked at now; `link` is a run's page in Datadog;
+    `start` launches a run that this process holds, `wake` has due runs looked at now; `link` is a run's page in Datadog,
+    `execute_url` what a workflow's start is sent to;
     `admins` are whom to ask.
     """
 
@@ -29,6 +32,16 @@ class Context:
     start: Callable[[Run], None]
     wake: Callable[[], None]
     link: Callable[[Run], str | None]
+    execute_url: Callable[[CatalogueEntry], str]
     admitted: frozenset[Kind]
     admins: tuple[str, ...]
     command: str
+
+    async def who(self, incoming: Incoming, other: str | None = None) -> tuple[Actor, frozenset[str]]:
+        """The person who acts (or another one), and everything that a rule can know them by.
+
+        Raises SlackUnavailable and NotRecorded.
+        """
+        actor = await self.directory.actor("" if other else incoming.team_id, other or incoming.user_id)
+        groups = await self.store.read(lambda tx: tx.groups_named())
+        return actor, await self.directory.subjects(actor, sorted(groups))

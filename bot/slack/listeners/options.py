@@ -8,25 +8,27 @@ from slack_sdk.models.blocks import Option
 
 from bot.domain.errors import WorkflowBotError
 from bot.domain.inputs import Input
-from bot.slack.blocks.modals import STATIC_OPTIONS, workflow_option
+from bot.slack.blocks.modals import STATIC_OPTIONS, several_accounts, workflow_option
 from bot.slack.blocks.workflow_form import FormMemory, choice, options_of, typed_choice
 from bot.slack.ids import input_of
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.picker import picker_channel
-from bot.use_cases.choose_workflow import offers, permission
+from bot.use_cases.choose_workflow import offer, offers
 
 
 async def workflow_options(context: Context, incoming: Incoming) -> None:
     """Workflows whose title or name holds what was typed."""
     try:
-        actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-        subjects = await context.directory.subjects(actor)
+        actor, subjects = await context.who(incoming)
         typed, channel_id = str(incoming.body.get("value") or ""), picker_channel(incoming)
         found = await offers(actor, subjects, channel_id, context.store, context.admitted, typed)
     except WorkflowBotError:
         found = []  # Slack has no place for words here; the submit says what is wrong
-    _answer(incoming, [workflow_option(entry).to_dict() for entry in found[:STATIC_OPTIONS]])
+    _answer(
+        incoming,
+        [workflow_option(entry, several=several_accounts(found)).to_dict() for entry in found[:STATIC_OPTIONS]],
+    )
 
 
 async def input_options(context: Context, incoming: Incoming) -> None:
@@ -34,15 +36,12 @@ async def input_options(context: Context, incoming: Incoming) -> None:
     name = input_of(str(incoming.body.get("block_id", "")))
     try:
         memory = FormMemory.load(str(incoming.view.get("private_metadata")))
-        actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-        subjects = await context.directory.subjects(actor)
-        entry, decision = await permission(
-            actor, subjects, memory.channel_id, memory.workflow, context.store, context.admitted
-        )
+        actor, subjects = await context.who(incoming)
+        found = await offer(actor, subjects, memory.channel_id, memory.workflow, context.store, context.admitted)
     except (ValueError, WorkflowBotError):
         _answer(incoming, [])
         return
-    field = entry.input(name) if entry and name and decision.allowed else None
+    field = found.entry.input(name) if found.entry and name and found.decision.allowed else None
     typed = str(incoming.body.get("value") or "").strip()
     _answer(incoming, [option.to_dict() for option in _matching(field, typed)] if field else [])
 

@@ -6,11 +6,11 @@ import json
 import secrets
 
 from bot.slack.blocks.workflow_form import FormMemory, workflow_form
-from bot.slack.error_text import refusal
+from bot.slack.error_text import in_the_way, refusal
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, replace_modal
-from bot.use_cases.choose_workflow import permission
+from bot.use_cases.choose_workflow import offer
 
 
 async def workflow_picked(context: Context, incoming: Incoming) -> None:
@@ -23,12 +23,12 @@ async def workflow_picked(context: Context, incoming: Incoming) -> None:
 
 async def _form(context: Context, incoming: Incoming, name: str) -> Content:
     channel_id = picker_channel(incoming)
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-    subjects = await context.directory.subjects(actor)
-    entry, decision = await permission(actor, subjects, channel_id, name, context.store, context.admitted)
-    if entry is None or not decision.allowed:
-        return Said("Not permitted", refusal(name, decision, context.admins))
-    return workflow_form(entry, FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16)))
+    actor, subjects = await context.who(incoming)
+    found = await offer(actor, subjects, channel_id, name, context.store, context.admitted)
+    if found.entry is None or not found.decision.allowed:
+        return Said("Not permitted", refusal(name, found.decision, context.admins))
+    memory = FormMemory(found.entry.name, channel_id, found.entry.definition_hash, secrets.token_hex(16))
+    return workflow_form(found.entry, memory, note=in_the_way(found.entry.name, found.obstacle))
 
 
 def picker_channel(incoming: Incoming) -> str:

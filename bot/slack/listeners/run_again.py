@@ -7,11 +7,11 @@ import secrets
 from bot.domain.inputs import InvalidInput
 from bot.slack.blocks.text import code
 from bot.slack.blocks.workflow_form import FormMemory, workflow_form
-from bot.slack.error_text import refusal
+from bot.slack.error_text import in_the_way, refusal
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, open_modal
-from bot.use_cases.choose_workflow import permission
+from bot.use_cases.choose_workflow import offer
 
 
 async def run_again_pressed(context: Context, incoming: Incoming) -> None:
@@ -24,13 +24,11 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
     run = await context.store.read(lambda tx: tx.run(run_id))
     if run is None:
         return Said("Run again", f":information_source: There is no run {code(run_id[:40])} any more.")
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
-    subjects = await context.directory.subjects(actor)
-    entry, decision = await permission(
-        actor, subjects, incoming.channel_id, run.workflow, context.store, context.admitted
-    )
-    if entry is None or not decision.allowed:
-        return Said("Not permitted", refusal(run.workflow, decision, context.admins))
+    actor, subjects = await context.who(incoming)
+    found = await offer(actor, subjects, incoming.channel_id, run.workflow, context.store, context.admitted)
+    entry = found.entry
+    if entry is None or not found.decision.allowed:
+        return Said("Not permitted", refusal(run.workflow, found.decision, context.admins))
     values = {}
     for field in entry.inputs:
         try:
@@ -39,4 +37,4 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
         except InvalidInput:
             continue  # the workflow has changed since: the field starts empty
     memory = FormMemory(entry.name, incoming.channel_id, entry.definition_hash, secrets.token_hex(16))
-    return workflow_form(entry, memory, values)
+    return workflow_form(entry, memory, values, in_the_way(entry.name, found.obstacle))

@@ -12,6 +12,7 @@ from bot.slack.forms.command_text import Command, UnreadableCommand, read_pairs
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, open_modal
+from bot.slack.listeners.why import dry_run
 from bot.use_cases.run_workflow import (
     REQUIRED,
     AlreadyRequested,
@@ -35,14 +36,21 @@ async def run_by_name(context: Context, incoming: Incoming, parsed: Command) -> 
             words = f"Which workflow? Write {code(f'{context.command} run NAME key=value …')}."
         await context.voice.tell(incoming, "Run a workflow", f":information_source: {words}")
         return
+    if parsed.dry_run:
+        try:
+            words = await dry_run(context, incoming, parsed)
+        except UnreadableCommand as error:
+            words = f":information_source: {escape(str(error))}"
+        await context.voice.tell(incoming, "Dry run", words)
+        return
     await open_modal(context, incoming, _outcome(context, incoming, parsed))
 
 
 async def _outcome(context: Context, incoming: Incoming, parsed: Command) -> Content:
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    actor, subjects = await context.who(incoming)
     ask = Ask(
         actor=actor,
-        subjects=await context.directory.subjects(actor),
+        subjects=subjects,
         channel_id=incoming.channel_id,
         workflow=parsed.words[0][:100],
         key=incoming.command_key(),

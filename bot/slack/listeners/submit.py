@@ -27,11 +27,11 @@ async def form_submitted(context: Context, incoming: Incoming) -> None:
 
 
 async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outcome:
-    actor = await context.directory.actor(incoming.team_id, incoming.user_id)
+    actor, subjects = await context.who(incoming)
     state = (incoming.view.get("state") or {}).get("values") or {}
     ask = Ask(
         actor=actor,
-        subjects=await context.directory.subjects(actor),
+        subjects=subjects,
         channel_id=memory.channel_id,
         workflow=memory.workflow,
         key=f"form:{actor.team_id}:{memory.nonce}",

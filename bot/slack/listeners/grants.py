@@ -1,0 +1,79 @@
+"""`/workflow grants`: admins give grants beside the policy file, and take them back."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from bot.domain.errors import Refused
+from bot.domain.policy import EVERYWHERE, Effect, Grant
+from bot.slack.blocks.grants_modal import CHANNEL, PERSON, UNTIL, WORKFLOW, grants_modal
+from bot.slack.blocks.modals import notice
+from bot.slack.error_text import whom_to_ask
+from bot.slack.forms.command_text import Command
+from bot.slack.ids import Action
+from bot.slack.incoming import Incoming
+from bot.slack.listeners.context import Context
+from bot.slack.listeners.modal import Content, Said, open_modal, replace_modal
+from bot.slack.listeners.picker import picker_channel
+from bot.use_cases.grant_permission import add_grant, remove_grant
+
+
+async def grants_asked(context: Context, incoming: Incoming, _: Command) -> None:
+    """The command."""
+    incoming.reply.ack()
+    await open_modal(context, incoming, _modal(context, incoming, incoming.channel_id))
+
+
+async def grant_taken_back(context: Context, incoming: Incoming) -> None:
+    """The button beside a grant."""
+    incoming.reply.ack()
+    await replace_modal(context, incoming, _take_back(context, incoming))
+
+
+async def grant_given(context: Context, incoming: Incoming) -> None:
+    """The form."""
+    if incoming.user_id not in context.admins:
+        await context.voice.show(incoming, _refused(context))
+        return
+    actor, _ = await context.who(incoming)
+    grant = _read((incoming.view.get("state") or {}).get("values") or {}, incoming.user_id)
+    try:
+        await add_grant(grant, actor.team_id, actor.user_id, actor.name, context.store)
+    except Refused as error:
+        place = UNTIL if grant.until else WORKFLOW
+        incoming.reply.ack({"response_action": "errors", "errors": {place: str(error)}})
+        return
+    content = await _modal(context, incoming, picker_channel(incoming))
+    if isinstance(content, dict):
+        await context.voice.show(incoming, content)
+
+
+async def _take_back(context: Context, incoming: Incoming) -> Content:
+    if incoming.user_id not in context.admins:
+        return Said("Not permitted", f":no_entry: Only admins may do that. {whom_to_ask(context.admins)}")
+    actor, _ = await context.who(incoming)
+    await remove_grant(int(incoming.action["value"]), actor.team_id, actor.user_id, actor.name, context.store)
+    return await _modal(context, incoming, picker_channel(incoming))
+
+
+async def _modal(context: Context, incoming: Incoming, channel_id: str) -> Content:
+    if incoming.user_id not in context.admins:
+        return Said("Not permitted", f":no_entry: Only admins may give grants. {whom_to_ask(context.admins)}")
+    grants = await context.store.read(lambda tx: tx.all_grants())
+    return grants_modal([grant for grant in grants if not grant.from_file], channel_id)
+
+
+def _refused(context: Context) -> dict[str, Any]:
+    return notice("Not permitted", f":no_entry: Only admins may give grants. {whom_to_ask(context.admins)}")
+
+
+def _read(state: dict[str, Any], by: str) -> Grant:
+    field = Action.GRANT_FIELD.value
+    person = str(state[PERSON][field]["selected_user"])
+    workflow = str(state[WORKFLOW][Action.PICK_WORKFLOW.value]["selected_option"]["value"])
+    channel = state[CHANNEL][field].get("selected_conversation")
+    day = state[UNTIL][field].get("selected_date")
+    until = datetime.combine(date.fromisoformat(day), time(), UTC) + timedelta(days=1) if day else None
+    words = f"granted by {by}" + (f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
+    return Grant(Effect.ALLOW, person, workflow, channel or EVERYWHERE, words=words, until=until)

@@ -1,0 +1,89 @@
+"""Locks as rows, and the counts that limits are checked against."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.locks import Lock
+from bot.domain.runs import State
+from bot.storage.tables import locks, runs, workflows
+
+OPEN = [state.value for state in (State.READY, State.LAUNCHING, State.RUNNING)]
+
+
+class LockRows:
+    """Taking and releasing locks, and counting runs."""
+
+    connection: AsyncConnection
+    now: datetime
+
+    async def locks(self, workflow: str | None = None) -> list[Lock]:
+        """The locks that hold, of one workflow or of all."""
+        query = sa.select(locks).where(locks.c.until > self.now).order_by(locks.c.id)
+        if workflow is not None:
+            query = query.where(locks.c.workflow == workflow)
+        return [
+            Lock(r.workflow, r.conditions, r.owner_id, r.owner_name, r.reason, r.taken_at, r.until, r.id)
+            for r in await self.connection.execute(query)
+        ]
+
+    async def add_lock(self, lock: Lock) -> int:
+        """Take a lock. Returns its id."""
+        statement = sa.insert(locks).values(
+            workflow=lock.workflow,
+            conditions=dict(lock.when),
+            owner_id=lock.owner_id,
+            owner_name=lock.owner_name,
+            reason=lock.reason,
+            taken_at=lock.taken_at,
+            until=lock.until,
+        )
+        return int((await self.connection.execute(statement.returning(locks.c.id))).scalar_one())
+
+    async def remove_lock(self, lock_id: int) -> bool:
+        """Release a lock. False where it is gone."""
+        return bool((await self.connection.execute(sa.delete(locks).where(locks.c.id == lock_id))).rowcount)
+
+    async def hold_workflow(self, name: str) -> None:
+        """Make others who start the same workflow wait for this transaction's end, so that what is counted stays true."""
+        await self.connection.execute(sa.select(workflows.c.name).where(workflows.c.name == name).with_for_update())
+
+    async def open_runs(self, workflow: str) -> int:
+        """How many runs of the workflow are under way."""
+        query = sa.select(sa.func.count()).where(runs.c.workflow == workflow, runs.c.state.in_(OPEN))
+        return (await self.connection.execute(query)).scalar_one()
+
+    async def last_start(self, workflow: str) -> datetime | None:
+        """When a run of the workflow was last asked for; refused launches don't count."""
+        query = sa.select(sa.func.max(runs.c.created_at)).where(
+            runs.c.workflow == workflow, runs.c.state != State.NOT_STARTED.value
+        )
+        latest: datetime | None = (await self.connection.execute(query)).scalar()
+        return latest
+
+    async def starts_by(self, workflow: str, user_id: str, since: datetime) -> list[datetime]:
+        """When the person has asked for runs of the workflow since then, oldest first."""
+        query = (
+            sa.select(runs.c.created_at)
+            .where(
+                runs.c.workflow == workflow,
+                runs.c.user_id == user_id,
+                runs.c.created_at > since,
+                runs.c.state != State.NOT_STARTED.value,
+            )
+            .order_by(runs.c.created_at)
+        )
+        return [row.created_at for row in await self.connection.execute(query)]
+
+    async def run_with_lock(self, lock_key: str) -> str | None:
+        """The run that holds this lock."""
+        query = sa.select(runs.c.id).where(runs.c.lock_key == lock_key)
+        return (await self.connection.execute(query)).scalar()
+
+    async def release_run_lock(self, run_id: str) -> bool:
+        """Free what a run holds without waiting for its end."""
+        statement = sa.update(runs).where(runs.c.id == run_id, runs.c.lock_key.is_not(None)).values(lock_key=None)
+        return bool((await self.connection.execute(statement)).rowcount)

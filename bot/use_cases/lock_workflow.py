@@ -1,0 +1,124 @@
+"""Take and release locks: on a workflow, or on a workflow with certain input values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from bot.domain.audit import Act, Entry
+from bot.domain.locks import Lock
+from bot.domain.people import Actor, Kind
+from bot.domain.policy import decide
+from bot.use_cases.ports import Store, Writing
+
+LONGEST = timedelta(days=7)
+
+
+class LockAnswer(StrEnum):
+    """What became of the wish."""
+
+    TAKEN = "taken"
+    RELEASED = "released"
+    FORCED = "released by force"
+    DENIED = "denied"
+    NO_SUCH_WORKFLOW = "no such workflow"
+    NO_SUCH_LOCK = "no such lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Locking:
+    """The answer, and the lock it is about; for a run's own lock, the run."""
+
+    answer: LockAnswer
+    lock: Lock | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockWish:
+    """Who wants what locked, or unlocked."""
+
+    actor: Actor
+    subjects: frozenset[str]
+    channel_id: str
+    workflow: str
+    when: Mapping[str, Any]
+    admitted: frozenset[Kind]
+    admins: Collection[str]
+    request_id: str
+
+
+async def lock(wish: LockWish, reason: str, lasts: timedelta, store: Store) -> Locking:
+    """Allowed to admins and to those whom the rules let run it here with these values. Raises NotRecorded."""
+
+    async def work(tx: Writing) -> Locking:
+        if not await _may(tx, wish):
+            return _denied(tx, wish)
+        taken = Lock(
+            wish.workflow, wish.when, wish.actor.user_id, wish.actor.name, reason, tx.now, tx.now + min(lasts, LONGEST)
+        )
+        await tx.hold_workflow(wish.workflow)
+        await tx.add_lock(taken)
+        tx.record(_entry(wish, Act.LOCKED, reason=reason, until=taken.until.isoformat(), when=dict(wish.when)))
+        return Locking(LockAnswer.TAKEN, taken)
+
+    return await store.write(work)
+
+
+async def unlock(wish: LockWish, store: Store) -> Locking:
+    """Release the lock on exactly these values. Its owner may; admins may by force. Raises NotRecorded."""
+
+    async def work(tx: Writing) -> Locking:
+        entry = await tx.entry(wish.workflow)
+        found = next((one for one in await tx.locks(wish.workflow) if dict(one.when) == dict(wish.when)), None)
+        if found is None:
+            holder = await tx.run_with_lock(key) if entry and (key := entry.lock_key(wish.when)) else None
+            return Locking(LockAnswer.NO_SUCH_LOCK) if holder is None else await _free_run(tx, wish, holder)
+        own = found.owner_id == wish.actor.user_id and wish.actor.may_act(wish.admitted)
+        if not own and wish.actor.user_id not in wish.admins:
+            return _denied(tx, wish)
+        await tx.remove_lock(found.id)
+        tx.record(_entry(wish, Act.UNLOCKED, owner=found.owner_id, forced=not own, when=dict(wish.when)))
+        return Locking(LockAnswer.RELEASED if own else LockAnswer.FORCED, found)
+
+    return await store.write(work)
+
+
+async def _free_run(tx: Writing, wish: LockWish, run_id: str) -> Locking:
+    """A run holds the lock until it is over; an admin can free it, as after an outcome that nobody knows."""
+    if wish.actor.user_id not in wish.admins:
+        return _denied(tx, wish)
+    await tx.release_run_lock(run_id)
+    tx.record(_entry(wish, Act.UNLOCKED, forced=True, held_by=run_id, when=dict(wish.when)))
+    return Locking(LockAnswer.FORCED, run_id=run_id)
+
+
+async def _may(tx: Writing, wish: LockWish) -> bool:
+    entry = await tx.entry(wish.workflow)
+    if entry is None or not wish.actor.may_act(wish.admitted):
+        return False
+    if wish.actor.user_id in wish.admins:
+        return True
+    grants = await tx.grants(wish.subjects, entry.targets)
+    values = entry.with_defaults(wish.when) if wish.when else None
+    return decide(grants, wish.subjects, entry, wish.channel_id, values).allowed
+
+
+def _denied(tx: Writing, wish: LockWish) -> Locking:
+    tx.record(_entry(wish, Act.LOCK_DENIED, when=dict(wish.when)))
+    return Locking(LockAnswer.DENIED)
+
+
+def _entry(wish: LockWish, act: Act, **facts: Any) -> Entry:
+    return Entry(
+        act,
+        team_id=wish.actor.team_id,
+        user_id=wish.actor.user_id,
+        user_name=wish.actor.name,
+        workflow=wish.workflow,
+        request_id=wish.request_id,
+        facts={"channel": wish.channel_id, **facts},
+    )
