@@ -119,8 +119,8 @@ async def _add(
         return await add_grant(grant, "", "", by, store)
 
 
-async def _when(tx: Reading, workflow: str, conditions: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
-    entry = await tx.entry(workflow)
+def _when(tx: Reading, workflow: str, conditions: tuple[str, ...]) -> dict[str, tuple[object, ...]]:
+    entry = tx.entry(workflow)
     when: dict[str, tuple[object, ...]] = {}
     for condition in conditions:
         name, _, text = condition.partition("=")

@@ -124,8 +124,8 @@ def _shown(value: Any) -> str:
 
 
 async def _show(settings: Settings, run_id: str) -> tuple[Run, list[Message], list[Record]]:
-    async def question(tx: Reading) -> tuple[Run | None, list[Message], list[Record]]:
-        return await tx.run(run_id), await tx.messages(run_id), await tx.records_of(run_id)
+    def question(tx: Reading) -> tuple[Run | None, list[Message], list[Record]]:
+        return tx.run(run_id), tx.messages(run_id), tx.records_of(run_id)
 
     async with bootstrap.open_store(settings) as store:
         run, messages, records = await store.read(question)
@@ -135,9 +135,9 @@ async def _show(settings: Settings, run_id: str) -> tuple[Run, list[Message], li
 
 
 async def _cancel(settings: Settings, run_id: str) -> CancelAnswer:
-    async def work(tx: Writing) -> CancelAnswer:
-        run = await tx.run(run_id)
-        return CancelAnswer.NO_SUCH_RUN if run is None else (await cancel_as(tx, run, "", getpass.getuser())).answer
+    def work(tx: Writing) -> CancelAnswer:
+        run = tx.run(run_id)
+        return CancelAnswer.NO_SUCH_RUN if run is None else (cancel_as(tx, run, "", getpass.getuser())).answer
 
     async with bootstrap.open_store(settings) as store:
         return await store.write(work)

@@ -133,9 +133,9 @@ class Announcer:
                 await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
 
     async def _what(self, message: Message) -> tuple[Run, Message]:
-        async def question(tx: Any) -> tuple[Run, Message]:
-            run = await tx.run(message.run_id)
-            messages = await tx.messages(message.run_id)
+        def question(tx: Any) -> tuple[Run, Message]:
+            run = tx.run(message.run_id)
+            messages = tx.messages(message.run_id)
             return run, next(one for one in messages if one.kind == "live")
 
         return await self._store.read(question)
@@ -211,8 +211,8 @@ class Announcer:
         return await self._store.write(lambda tx: tx.message_told(message, posted_in, ts, whole=whole))
 
     async def _wait_for_live(self, message: Message) -> None:
-        async def work(tx: Writing) -> None:
-            await tx.message_postponed(message, "", tx.now + timedelta(seconds=0.3))
+        def work(tx: Writing) -> None:
+            tx.message_postponed(message, "", tx.now + timedelta(seconds=0.3))
 
         await self._store.write(work)
 
@@ -221,8 +221,8 @@ class Announcer:
         give_up = message.attempts + 1 >= GIVE_UP_AFTER
         log.warning("message of run %s not delivered: %s%s", message.run_id, error, "; giving up" if give_up else "")
 
-        async def work(tx: Writing) -> None:
-            await tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
+        def work(tx: Writing) -> None:
+            tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
 
         await self._store.write(work)
 

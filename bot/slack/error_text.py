@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.inputs import as_text
 from bot.domain.policy import Decision, Reason
 from bot.slack.blocks.text import channel, code, escape, moment, person, sentence_list
 
@@ -26,7 +27,12 @@ def sentence(workflow: str, decision: Decision) -> str:
             places = sentence_list([channel(place) for place in decision.channels[:5]])
             return f"You may run {name}, but not in this channel. Use it in {places}: {rule}."
         case Reason.NOT_WITH_THESE_VALUES:
-            return f"You may run {name}, but not with these values: {rule}."
+            allowed = [
+                f"{code(field)} as {sentence_list([code(as_text(value)) for value in values[:10]])}"
+                for field, values in decision.when.items()
+            ]
+            which = f"Rule {decision.rule}" if decision.rule else "A grant"
+            return f"You may run {name}, but not with these values. {which} allows {' and '.join(allowed)}."
         case Reason.NOT_IN_CATALOGUE:
             return f"There is no workflow called {name} in the catalogue."
         case Reason.NOT_A_MEMBER:

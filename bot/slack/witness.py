@@ -54,9 +54,9 @@ class Witness:
         await self._note(token, told, None, None)
 
     async def _note(self, token: int, told: int, held: float | None, error: str | None) -> bool:
-        async def work(tx: Writing) -> bool:
+        def work(tx: Writing) -> bool:
             held_until = None if held is None else tx.now + timedelta(seconds=held)
-            return await tx.audit_posts_told(token, told, held_until, error)
+            return tx.audit_posts_told(token, told, held_until, error)
 
         return await self._store.write(work)
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import rfc8785
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.audit import Entry, Record, body_of, link
 from bot.storage.tables import audit_head, audit_records
@@ -18,12 +17,12 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-async def append(connection: AsyncConnection, entries: Sequence[Entry], key: bytes | None) -> None:
+def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | None) -> None:
     """Chain the entries to the trail. Called last in a transaction: it takes the one row that all writers share."""
     if not entries:
         return
     clock = sa.func.clock_timestamp() if connection.dialect.name == "postgresql" else sa.literal(None)
-    head = (await connection.execute(sa.select(audit_head.c.seq, audit_head.c.hash, clock).with_for_update())).one()
+    head = (connection.execute(sa.select(audit_head.c.seq, audit_head.c.hash, clock).with_for_update())).one()
     seq, prev, at = head[0], head[1], head[2] or datetime.now(UTC)
     rows = []
     for entry in entries:
@@ -42,25 +41,25 @@ async def append(connection: AsyncConnection, entries: Sequence[Entry], key: byt
                 "hash": prev,
             }
         )
-    await connection.execute(sa.insert(audit_records), rows)
-    await connection.execute(sa.update(audit_head).values(seq=seq, hash=prev))
+    connection.execute(sa.insert(audit_records), rows)
+    connection.execute(sa.update(audit_head).values(seq=seq, hash=prev))
 
 
 class AuditRows:
     """Reading the trail."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
 
-    async def records(self, after: int, limit: int) -> list[Record]:
+    def records(self, after: int, limit: int) -> list[Record]:
         query = sa.select(audit_records).where(audit_records.c.seq > after).order_by(audit_records.c.seq).limit(limit)
-        return [Record(row.seq, bytes(row.body), row.hash) for row in await self.connection.execute(query)]
+        return [Record(row.seq, bytes(row.body), row.hash) for row in self.connection.execute(query)]
 
-    async def records_of(self, run_id: str) -> list[Record]:
+    def records_of(self, run_id: str) -> list[Record]:
         """Every record about one run, oldest first."""
         query = sa.select(audit_records).where(audit_records.c.run_id == run_id).order_by(audit_records.c.seq)
-        return [Record(row.seq, bytes(row.body), row.hash) for row in await self.connection.execute(query)]
+        return [Record(row.seq, bytes(row.body), row.hash) for row in self.connection.execute(query)]
 
-    async def last_records(self, limit: int) -> list[Record]:
+    def last_records(self, limit: int) -> list[Record]:
         query = sa.select(audit_records).order_by(audit_records.c.seq.desc()).limit(limit)
-        rows = (await self.connection.execute(query)).all()
+        rows = (self.connection.execute(query)).all()
         return [Record(row.seq, bytes(row.body), row.hash) for row in reversed(rows)]

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.inputs import Input
@@ -19,26 +18,26 @@ from bot.storage.tables import grants, workflow_targets, workflows
 class CatalogueRows:
     """Reading the catalogue."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
 
-    async def entry(self, name: str) -> CatalogueEntry | None:
-        row = (await self.connection.execute(sa.select(workflows).where(workflows.c.name == name))).one_or_none()
+    def entry(self, name: str) -> CatalogueEntry | None:
+        row = (self.connection.execute(sa.select(workflows).where(workflows.c.name == name))).one_or_none()
         return None if row is None else _entry(row)
 
-    async def entries(self) -> list[CatalogueEntry]:
-        return [_entry(row) for row in await self.connection.execute(sa.select(workflows).order_by(workflows.c.name))]
+    def entries(self) -> list[CatalogueEntry]:
+        return [_entry(row) for row in self.connection.execute(sa.select(workflows).order_by(workflows.c.name))]
 
-    async def replace_entry(self, entry: CatalogueEntry, before: str) -> bool:
+    def replace_entry(self, entry: CatalogueEntry, before: str) -> bool:
         """Put a changed entry in its place; False where it isn't the one with the definition hash `before` any more."""
         statement = (
             sa.update(workflows)
             .where(workflows.c.name == entry.name, workflows.c.definition_hash == before)
             .values(**entry_row(entry, entry.policy_version))
         )
-        return bool((await self.connection.execute(statement)).rowcount)
+        return bool((self.connection.execute(statement)).rowcount)
 
-    async def entries_granted(self, subjects: Collection[str], search: str, limit: int) -> list[CatalogueEntry]:
+    def entries_granted(self, subjects: Collection[str], search: str, limit: int) -> list[CatalogueEntry]:
         granted = (
             sa.select(workflow_targets.c.workflow)
             .join(grants, grants.c.target == workflow_targets.c.target)
@@ -55,7 +54,7 @@ class CatalogueRows:
                 | workflows.c.name.icontains(search, autoescape=True)
             )
         query = query.order_by(sa.func.lower(workflows.c.title), workflows.c.name).limit(limit)
-        return [_entry(row) for row in await self.connection.execute(query)]
+        return [_entry(row) for row in self.connection.execute(query)]
 
 
 def _entry(row: Any) -> CatalogueEntry:

@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.domain.errors import InvalidSettings
 
@@ -41,16 +40,15 @@ def parse_url(text: str) -> URL:
             raise InvalidSettings(f"DATABASE_URL: {other} is not supported. Use sqlite:///… or postgresql://….")
 
 
-def open_engines(text: str) -> tuple[AsyncEngine, AsyncEngine]:
+def open_engines(text: str) -> tuple[sa.Engine, sa.Engine]:
     """The engine for writing and the engine for reading. Nothing is connected yet. Raises InvalidSettings."""
     url = parse_url(text)
     if url.get_backend_name() == "sqlite":
         make_parent(url)
-        url = url.set(drivername="sqlite+aiosqlite")
-        writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-        reader = create_async_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
-        prepare_sqlite(writer.sync_engine, "BEGIN IMMEDIATE")
-        prepare_sqlite(reader.sync_engine, "BEGIN")
+        writer = sa.create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        reader = sa.create_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
+        prepare_sqlite(writer, "BEGIN IMMEDIATE")
+        prepare_sqlite(reader, "BEGIN")
         return writer, reader
     url = url.set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {
@@ -59,7 +57,7 @@ def open_engines(text: str) -> tuple[AsyncEngine, AsyncEngine]:
         "pool_pre_ping": False,  # the writer runs a failed transaction again on a new connection, which costs nothing when well
         "pool_recycle": 1800,
     }
-    return create_async_engine(url, pool_size=2, max_overflow=0, **options), create_async_engine(
+    return sa.create_engine(url, pool_size=2, max_overflow=0, **options), sa.create_engine(
         url, pool_size=5, max_overflow=0, isolation_level="AUTOCOMMIT", **options
     )
 

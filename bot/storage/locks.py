@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.locks import Lock
 from bot.domain.runs import State
@@ -17,20 +16,20 @@ OPEN = [state.value for state in (State.READY, State.LAUNCHING, State.RUNNING)]
 class LockRows:
     """Taking and releasing locks, and counting runs."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
 
-    async def locks(self, workflow: str | None = None) -> list[Lock]:
+    def locks(self, workflow: str | None = None) -> list[Lock]:
         """The locks that hold, of one workflow or of all."""
         query = sa.select(locks).where(locks.c.until > self.now).order_by(locks.c.id)
         if workflow is not None:
             query = query.where(locks.c.workflow == workflow)
         return [
             Lock(r.workflow, r.conditions, r.owner_id, r.owner_name, r.reason, r.taken_at, r.until, r.id)
-            for r in await self.connection.execute(query)
+            for r in self.connection.execute(query)
         ]
 
-    async def add_lock(self, lock: Lock) -> int:
+    def add_lock(self, lock: Lock) -> int:
         """Take a lock. Returns its id."""
         statement = sa.insert(locks).values(
             workflow=lock.workflow,
@@ -41,30 +40,30 @@ class LockRows:
             taken_at=lock.taken_at,
             until=lock.until,
         )
-        return int((await self.connection.execute(statement.returning(locks.c.id))).scalar_one())
+        return int((self.connection.execute(statement.returning(locks.c.id))).scalar_one())
 
-    async def remove_lock(self, lock_id: int) -> bool:
+    def remove_lock(self, lock_id: int) -> bool:
         """Release a lock. False where it is gone."""
-        return bool((await self.connection.execute(sa.delete(locks).where(locks.c.id == lock_id))).rowcount)
+        return bool((self.connection.execute(sa.delete(locks).where(locks.c.id == lock_id))).rowcount)
 
-    async def hold_workflow(self, name: str) -> None:
+    def hold_workflow(self, name: str) -> None:
         """Make others who start the same workflow wait for this transaction's end, so that what is counted stays true."""
-        await self.connection.execute(sa.select(workflows.c.name).where(workflows.c.name == name).with_for_update())
+        self.connection.execute(sa.select(workflows.c.name).where(workflows.c.name == name).with_for_update())
 
-    async def open_runs(self, workflow: str) -> int:
+    def open_runs(self, workflow: str) -> int:
         """How many runs of the workflow are under way."""
         query = sa.select(sa.func.count()).where(runs.c.workflow == workflow, runs.c.state.in_(OPEN))
-        return (await self.connection.execute(query)).scalar_one()
+        return (self.connection.execute(query)).scalar_one()
 
-    async def last_start(self, workflow: str) -> datetime | None:
+    def last_start(self, workflow: str) -> datetime | None:
         """When a run of the workflow was last asked for; refused launches don't count."""
         query = sa.select(sa.func.max(runs.c.created_at)).where(
             runs.c.workflow == workflow, runs.c.state != State.NOT_STARTED.value
         )
-        latest: datetime | None = (await self.connection.execute(query)).scalar()
+        latest: datetime | None = (self.connection.execute(query)).scalar()
         return latest
 
-    async def starts_by(self, workflow: str, user_id: str, since: datetime) -> list[datetime]:
+    def starts_by(self, workflow: str, user_id: str, since: datetime) -> list[datetime]:
         """When the person has asked for runs of the workflow since then, oldest first."""
         query = (
             sa.select(runs.c.created_at)
@@ -76,14 +75,14 @@ class LockRows:
             )
             .order_by(runs.c.created_at)
         )
-        return [row.created_at for row in await self.connection.execute(query)]
+        return [row.created_at for row in self.connection.execute(query)]
 
-    async def run_with_lock(self, lock_key: str) -> str | None:
+    def run_with_lock(self, lock_key: str) -> str | None:
         """The run that holds this lock."""
         query = sa.select(runs.c.id).where(runs.c.lock_key == lock_key)
-        return (await self.connection.execute(query)).scalar()
+        return (self.connection.execute(query)).scalar()
 
-    async def release_run_lock(self, run_id: str) -> bool:
+    def release_run_lock(self, run_id: str) -> bool:
         """Free what a run holds without waiting for its end."""
         statement = sa.update(runs).where(runs.c.id == run_id, runs.c.lock_key.is_not(None)).values(lock_key=None)
-        return bool((await self.connection.execute(statement)).rowcount)
+        return bool((self.connection.execute(statement)).rowcount)

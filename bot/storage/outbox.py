@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.runs import Run
 from bot.storage.runs import insert_into
@@ -19,42 +18,42 @@ LIVE, END = "live", "end"  # the kinds of messages
 class OutboxRows:
     """Asking for messages, claiming them, and recording what became of them."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
 
-    async def announce_run(self, run: Run, due: datetime) -> None:
+    def announce_run(self, run: Run, due: datetime) -> None:
         """Have the run's live message posted or brought up to date, at `due` or before."""
         sooner = sa.case((messages.c.due < due, messages.c.due), else_=due)
-        await self._ask(run, LIVE, due, sooner)
+        self._ask(run, LIVE, due, sooner)
 
-    async def announce_end(self, run: Run) -> None:
+    def announce_end(self, run: Run) -> None:
         """Have the requester told, in the message's thread, that the run is over or has been lost."""
-        await self._ask(run, END, self.now, self.now)
+        self._ask(run, END, self.now, self.now)
 
-    async def _ask(self, run: Run, kind: str, due: datetime, again: Any) -> None:
+    def _ask(self, run: Run, kind: str, due: datetime, again: Any) -> None:
         row = {"channel_id": run.channel_id, "revision": 1, "token": 0, "attempts": 0, "due": due}
         changes = {"revision": messages.c.revision + 1, "attempts": 0, "due": again}
-        await self.connection.execute(
+        self.connection.execute(
             insert_into(self.connection, messages)
             .values(run_id=run.id, kind=kind, **row)
             .on_conflict_do_update(index_elements=[messages.c.run_id, messages.c.kind], set_=changes)
         )
 
-    async def messages(self, run_id: str) -> list[Message]:
+    def messages(self, run_id: str) -> list[Message]:
         """The run's messages: `live` and, once it is over, `end`."""
         query = sa.select(messages).where(messages.c.run_id == run_id).order_by(messages.c.kind.desc())
-        return [_message(row) for row in await self.connection.execute(query)]
+        return [_message(row) for row in self.connection.execute(query)]
 
-    async def messages_due(self, *, audit_channel: bool) -> bool:
+    def messages_due(self, *, audit_channel: bool) -> bool:
         """Whether a run's message is due or, where there is an audit channel, a record it hasn't been told of."""
         behind = sa.select(audit_head.c.seq).scalar_subquery() > audit_posts.c.told
         free = audit_posts.c.held_until.is_(None) | (audit_posts.c.held_until <= self.now)
         anything: sa.ColumnElement[bool] = sa.exists().where(self._postable())
         if audit_channel:
             anything = anything | sa.exists().where(free, behind)
-        return bool((await self.connection.execute(sa.select(anything))).scalar())
+        return bool((self.connection.execute(sa.select(anything))).scalar())
 
-    async def claim_messages(self, lease_until: datetime, limit: int) -> list[Message]:
+    def claim_messages(self, lease_until: datetime, limit: int) -> list[Message]:
         """Take what is due and nobody is posting. `due` stays: it says what is to be told, the lease who tells it."""
         due = (
             sa.select(messages.c.run_id, messages.c.kind)
@@ -70,34 +69,34 @@ class OutboxRows:
             .values(token=messages.c.token + 1, held_until=lease_until)
             .returning(messages)
         )
-        return [_message(row) for row in await self.connection.execute(statement)]
+        return [_message(row) for row in self.connection.execute(statement)]
 
-    async def message_told(self, message: Message, posted_in: str, ts: str, *, whole: bool) -> bool:
+    def message_told(self, message: Message, posted_in: str, ts: str, *, whole: bool) -> bool:
         """Posted or updated; due again at once where more has changed since it was claimed, or not all was told.
 
         False where the lease was lost: then another has told it, and perhaps before us.
         """
         changed = (messages.c.revision > message.revision) | sa.literal(not whole)
         again = sa.case((changed, sa.func.coalesce(messages.c.due, self.now)), else_=None)
-        return await self._settle(message, posted_in=posted_in, ts=ts, due=again, attempts=0, error=None)
+        return self._settle(message, posted_in=posted_in, ts=ts, due=again, attempts=0, error=None)
 
-    async def message_stale(self, message: Message) -> None:
+    def message_stale(self, message: Message) -> None:
         """What we told after losing the lease may have overwritten something newer: have it told once more."""
-        await self.connection.execute(
+        self.connection.execute(
             sa.update(messages)
             .where(messages.c.run_id == message.run_id, messages.c.kind == message.kind)
             .values(revision=messages.c.revision + 1, due=self.now)
         )
 
-    async def message_postponed(self, message: Message, error: str, due: datetime | None) -> None:
+    def message_postponed(self, message: Message, error: str, due: datetime | None) -> None:
         """Not told yet; None for `due` gives up, and the error stays to be seen."""
-        await self._settle(message, error=error, due=due, attempts=messages.c.attempts + 1)
+        self._settle(message, error=error, due=due, attempts=messages.c.attempts + 1)
 
     def _postable(self) -> sa.ColumnElement[bool]:
         return (messages.c.due <= self.now) & (messages.c.held_until.is_(None) | (messages.c.held_until <= self.now))
 
-    async def _settle(self, message: Message, **values: Any) -> bool:
-        result = await self.connection.execute(
+    def _settle(self, message: Message, **values: Any) -> bool:
+        result = self.connection.execute(
             sa.update(messages)
             .where(
                 messages.c.run_id == message.run_id,
@@ -108,7 +107,7 @@ class OutboxRows:
         )
         return bool(result.rowcount)
 
-    async def claim_audit_posts(self, held_until: datetime) -> tuple[int, int] | None:
+    def claim_audit_posts(self, held_until: datetime) -> tuple[int, int] | None:
         """The last sequence number told and this claim's token; None where another replica is telling."""
         free = audit_posts.c.held_until.is_(None) | (audit_posts.c.held_until <= self.now)
         behind = sa.select(audit_head.c.seq).scalar_subquery() > audit_posts.c.told
@@ -118,12 +117,12 @@ class OutboxRows:
             .values(token=audit_posts.c.token + 1, held_until=held_until)
             .returning(audit_posts.c.told, audit_posts.c.token)
         )
-        row = (await self.connection.execute(statement)).one_or_none()
+        row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else (row.told, row.token)
 
-    async def audit_posts_told(self, token: int, told: int, held_until: datetime | None, error: str | None) -> bool:
+    def audit_posts_told(self, token: int, told: int, held_until: datetime | None, error: str | None) -> bool:
         """How far the audit channel has been told. False where the lease was lost to another replica."""
-        result = await self.connection.execute(
+        result = self.connection.execute(
             sa.update(audit_posts)
             .where(audit_posts.c.token == token)
             .values(told=told, held_until=held_until, error=error)

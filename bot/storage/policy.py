@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.accounts import Account
 from bot.domain.policy import Effect, Freeze, Grant, Policy
@@ -19,59 +18,57 @@ from bot.storage.tables import accounts, freezes, grants, policies, workflow_tar
 class PolicyRows:
     """Reading and replacing what is in force."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
 
-    async def policy_version(self) -> int:
-        return (await self.connection.execute(sa.select(sa.func.max(policies.c.version)))).scalar() or 0
+    def policy_version(self) -> int:
+        return (self.connection.execute(sa.select(sa.func.max(policies.c.version)))).scalar() or 0
 
-    async def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
+    def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
         """The grants in force of these subjects, for these targets."""
         query = self._in_force().where(grants.c.subject.in_(sorted(subjects)))
         if targets is not None:
             query = query.where(grants.c.target.in_(sorted(targets)))
-        return [_grant(row) for row in await self.connection.execute(query)]
+        return [_grant(row) for row in self.connection.execute(query)]
 
-    async def all_grants(self) -> list[Grant]:
+    def all_grants(self) -> list[Grant]:
         """Every grant in force."""
-        return [_grant(row) for row in await self.connection.execute(self._in_force())]
+        return [_grant(row) for row in self.connection.execute(self._in_force())]
 
-    async def groups_named(self) -> set[str]:
+    def groups_named(self) -> set[str]:
         """The Slack user groups that any grant names: whoever decides has to know who is in them."""
         query = sa.select(grants.c.subject).where(grants.c.subject.startswith("S", autoescape=True)).distinct()
-        return {row.subject for row in await self.connection.execute(query)}
+        return {row.subject for row in self.connection.execute(query)}
 
-    async def freezes(self) -> list[Freeze]:
+    def freezes(self) -> list[Freeze]:
         """The freezes that are not over."""
         query = sa.select(freezes).where(freezes.c.ends > self.now).order_by(freezes.c.begins)
-        return [
-            Freeze(tuple(row.targets), row.begins, row.ends, row.reason) for row in await self.connection.execute(query)
-        ]
+        return [Freeze(tuple(row.targets), row.begins, row.ends, row.reason) for row in self.connection.execute(query)]
 
-    async def accounts(self) -> list[Account]:
+    def accounts(self) -> list[Account]:
         """The Datadog accounts that the policy names beside the environment's own."""
         query = sa.select(accounts).order_by(accounts.c.name)
-        return [Account(**row._mapping) for row in await self.connection.execute(query)]
+        return [Account(**row._mapping) for row in self.connection.execute(query)]
 
-    async def replace_policy(self, policy: Policy, *, digest: str, source: str, applied_by: str) -> int:
+    def replace_policy(self, policy: Policy, *, digest: str, source: str, applied_by: str) -> int:
         """Put a policy in the place of the one in force; grants that people gave stay. Returns its version."""
-        version = await self.policy_version() + 1
+        version = self.policy_version() + 1
         for table in (workflows, workflow_targets, freezes, accounts):
-            await self.connection.execute(sa.delete(table))
-        await self.connection.execute(sa.delete(grants).where(grants.c.rule > 0))
-        await self._insert(workflows, [entry_row(entry, version) for entry in policy.entries])
-        await self._insert(
+            self.connection.execute(sa.delete(table))
+        self.connection.execute(sa.delete(grants).where(grants.c.rule > 0))
+        self._insert(workflows, [entry_row(entry, version) for entry in policy.entries])
+        self._insert(
             workflow_targets, [{"target": t, "workflow": entry.name} for entry in policy.entries for t in entry.targets]
         )
-        await self._insert(grants, [_grant_row(grant) for grant in policy.grants])
-        await self._insert(
+        self._insert(grants, [_grant_row(grant) for grant in policy.grants])
+        self._insert(
             freezes,
             [
                 {"targets": list(f.targets), "begins": f.begins, "ends": f.ends, "reason": f.reason}
                 for f in policy.freezes
             ],
         )
-        await self._insert(accounts, [asdict(account) for account in policy.accounts])
+        self._insert(accounts, [asdict(account) for account in policy.accounts])
         record = {
             "version": version,
             "digest": digest,
@@ -79,26 +76,26 @@ class PolicyRows:
             "applied_at": self.now,
             "applied_by": applied_by,
         }
-        await self._insert(policies, [record])
+        self._insert(policies, [record])
         return version
 
-    async def add_grant(self, grant: Grant) -> int:
+    def add_grant(self, grant: Grant) -> int:
         """Add a grant that a person gives. Returns its id."""
         statement = sa.insert(grants).values(**_grant_row(grant)).returning(grants.c.id)
-        return int((await self.connection.execute(statement)).scalar_one())
+        return int((self.connection.execute(statement)).scalar_one())
 
-    async def remove_grant(self, grant_id: int) -> Grant | None:
+    def remove_grant(self, grant_id: int) -> Grant | None:
         """Take back a grant that a person gave; None where there is none: the file's are the file's."""
         statement = sa.delete(grants).where(grants.c.id == grant_id, grants.c.rule == 0).returning(grants)
-        row = (await self.connection.execute(statement)).one_or_none()
+        row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else _grant(row)
 
     def _in_force(self) -> sa.Select[Any]:
         return sa.select(grants).where(grants.c.until.is_(None) | (grants.c.until > self.now)).order_by(grants.c.id)
 
-    async def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            await self.connection.execute(sa.insert(table), rows)
+            self.connection.execute(sa.insert(table), rows)
 
 
 def _grant(row: Any) -> Grant:

@@ -9,13 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.runs import ENDED, Run, RunStep, State, may_follow
 from bot.storage.tables import runs
 
 
-def insert_into(connection: AsyncConnection, table: sa.Table) -> Any:
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """INSERT in the dialect at hand, which knows ON CONFLICT."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
@@ -23,29 +22,29 @@ def insert_into(connection: AsyncConnection, table: sa.Table) -> Any:
 class RunRows:
     """Reading, inserting, claiming and moving runs."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
 
-    async def run(self, run_id: str) -> Run | None:
-        return await self._one(runs.c.id == run_id)
+    def run(self, run_id: str) -> Run | None:
+        return self._one(runs.c.id == run_id)
 
-    async def run_by_key(self, request_key: str) -> Run | None:
-        return await self._one(runs.c.request_key == request_key)
+    def run_by_key(self, request_key: str) -> Run | None:
+        return self._one(runs.c.request_key == request_key)
 
-    async def runs(self, limit: int, *, user_id: str | None = None, state: State | None = None) -> list[Run]:
+    def runs(self, limit: int, *, user_id: str | None = None, state: State | None = None) -> list[Run]:
         query = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit)
         if user_id is not None:
             query = query.where(runs.c.user_id == user_id)
         if state is not None:
             query = query.where(runs.c.state == state.value)
-        return [_run(row) for row in await self.connection.execute(query)]
+        return [_run(row) for row in self.connection.execute(query)]
 
-    async def instances_taken(self, instance_ids: Collection[str]) -> set[str]:
+    def instances_taken(self, instance_ids: Collection[str]) -> set[str]:
         """Those of the instances that belong to a run already."""
         query = sa.select(runs.c.instance_id).where(runs.c.instance_id.in_(sorted(instance_ids)))
-        return {row.instance_id for row in await self.connection.execute(query)}
+        return {row.instance_id for row in self.connection.execute(query)}
 
-    async def lost_rivals(self, run: Run, within: timedelta) -> int:
+    def lost_rivals(self, run: Run, within: timedelta) -> int:
         """How many other runs of the same workflow were launched about then and have no instance."""
         if run.launched_at is None:
             return 0
@@ -57,21 +56,19 @@ class RunRows:
             runs.c.state.in_([State.UNKNOWN.value, State.LAUNCHING.value]),
             runs.c.launched_at.between(run.launched_at - within, run.launched_at + within),
         )
-        return (await self.connection.execute(query)).scalar_one()
+        return (self.connection.execute(query)).scalar_one()
 
-    async def runs_due(self) -> bool:
+    def runs_due(self) -> bool:
         query = sa.select(sa.exists().where(runs.c.due <= self.now))
-        return bool((await self.connection.execute(query)).scalar())
+        return bool((self.connection.execute(query)).scalar())
 
-    async def insert_run(self, run: Run) -> bool:
+    def insert_run(self, run: Run) -> bool:
         """False where a run with the same request key is there already."""
         statement = insert_into(self.connection, runs).values(**_row(run)).on_conflict_do_nothing()
         # By the row that comes back: on Postgres the driver's row count of an INSERT says nothing here.
-        return (await self.connection.execute(statement.returning(runs.c.id))).one_or_none() is not None
+        return (self.connection.execute(statement.returning(runs.c.id))).one_or_none() is not None
 
-    async def move_run(
-        self, run_id: str, token: int, before: Collection[State], after: State, **changes: Any
-    ) -> Run | None:
+    def move_run(self, run_id: str, token: int, before: Collection[State], after: State, **changes: Any) -> Run | None:
         """Move a run that is in one of the states `before`, or None. The token fences out a worker that lost its lease;
         an *unknown* run has no worker, so the late answer of its last one may still end it."""
         if "steps" in changes:
@@ -87,10 +84,10 @@ class RunRows:
             .values(state=after.value, **_freed(after), **changes)
             .returning(runs)
         )
-        row = (await self.connection.execute(statement)).one_or_none()
+        row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else _run(row)
 
-    async def ask_cancel(self, run_id: str, user_id: str) -> Run | None:
+    def ask_cancel(self, run_id: str, user_id: str) -> Run | None:
         """Note who wants the run cancelled. Somebody looks at a running one at once; the lease of a launch stays its own."""
         statement = (
             sa.update(runs)
@@ -102,19 +99,19 @@ class RunRows:
             .values(cancel_by=user_id, due=sa.case((runs.c.state == State.RUNNING.value, self.now), else_=runs.c.due))
             .returning(runs)
         )
-        row = (await self.connection.execute(statement)).one_or_none()
+        row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else _run(row)
 
-    async def release_runs(self, held: Collection[Run]) -> None:
+    def release_runs(self, held: Collection[Run]) -> None:
         """Give back what was claimed and not begun, so that nobody waits for the lease to run out."""
         for run in held:
-            await self.connection.execute(
+            self.connection.execute(
                 sa.update(runs)
                 .where(runs.c.id == run.id, runs.c.token == run.token, runs.c.state == run.state.value)
                 .values(due=self.now)
             )
 
-    async def claim_runs(self, states: Collection[State], lease_until: datetime, limit: int) -> list[Run]:
+    def claim_runs(self, states: Collection[State], lease_until: datetime, limit: int) -> list[Run]:
         """Take what is due: the token grows, so whoever held it before can't write any more."""
         due = (
             sa.select(runs.c.id)
@@ -130,10 +127,10 @@ class RunRows:
             .values(token=runs.c.token + 1, due=lease_until)
             .returning(runs)
         )
-        return [_run(row) for row in await self.connection.execute(statement)]
+        return [_run(row) for row in self.connection.execute(statement)]
 
-    async def _one(self, condition: sa.ColumnElement[bool]) -> Run | None:
-        row = (await self.connection.execute(sa.select(runs).where(condition))).one_or_none()
+    def _one(self, condition: sa.ColumnElement[bool]) -> Run | None:
+        row = (self.connection.execute(sa.select(runs).where(condition))).one_or_none()
         return None if row is None else _run(row)
 
 

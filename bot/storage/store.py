@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.audit import Entry
 from bot.domain.errors import NotRecorded
@@ -28,6 +28,7 @@ from bot.storage.runs import RunRows
 
 T = TypeVar("T")
 
+READERS = 4  # threads, and connections, for reading
 GROUP = 64  # how many transactions share one commit at most
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, AuditRows, OutboxRows):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
-    connection: AsyncConnection
+    connection: sa.Connection
     now: datetime
     recorded: list[Entry] = field(default_factory=list)
 
@@ -48,17 +49,23 @@ class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, AuditRows, Outbo
 
 @dataclass(slots=True)
 class _Waiting:
-    work: Callable[[Any], Awaitable[Any]]
+    work: Callable[[Any], Any]
     done: asyncio.Future[Any]
 
 
 class SqlStore:
-    """SQLite or Postgres behind two engines. `start` before the first write, `close` after the last."""
+    """SQLite or Postgres behind two engines. `start` before the first write, `close` after the last.
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, audit_key: bytes | None) -> None:
+    SQL runs in threads of its own, one for writing and a few for reading: a statement then costs no turn of the event
+    loop, of which an asynchronous driver takes several.
+    """
+
+    def __init__(self, writer: sa.Engine, reader: sa.Engine, audit_key: bytes | None) -> None:
         self._writer = writer
         self._reader = reader
         self._audit_key = audit_key
+        self._writing = ThreadPoolExecutor(1, "database-writer")
+        self._reading = ThreadPoolExecutor(READERS, "database-reader")
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -72,10 +79,9 @@ class SqlStore:
         if self._task is not None:
             self._queue.put_nowait(None)
             await self._task
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await asyncio.to_thread(self._let_go)
 
-    async def read(self, question: Callable[[Any], Awaitable[T]]) -> T:
+    async def read(self, question: Callable[[Any], T]) -> T:
         """Answer a question: advice, as others may write meanwhile; what counts is asked again inside `write`.
 
         Raises NotRecorded when the database can't be read.
@@ -88,12 +94,7 @@ class SqlStore:
         # The database had ended the connection, as after a failover. The pool has dropped it, and reading changes nothing.
         return await self._ask(question)
 
-    async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        with _database_errors("read"):
-            async with self._reader.connect() as connection:
-                return await question(Transaction(connection, await _now(connection)))
-
-    async def write(self, work: Callable[[Any], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Any], T]) -> T:
         """Commit `work`, and the audit entries it records, in one transaction. Raises NotRecorded: then nothing is changed.
 
         A caller that is cancelled while it waits doesn't cancel the work.
@@ -103,6 +104,21 @@ class SqlStore:
         waiting = _Waiting(work, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
         return await asyncio.shield(waiting.done)
+
+    async def _ask(self, question: Callable[[Any], T]) -> T:
+        if self._closed:
+            raise NotRecorded("The bot is stopping. Try again in a moment.")
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._answer, question)
+
+    def _answer(self, question: Callable[[Any], T]) -> T:
+        with _database_errors("read"), self._reader.connect() as connection:
+            return question(Transaction(connection, _now(connection)))
+
+    def _let_go(self) -> None:
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
 
     async def _commit_groups(self) -> None:
         while (first := await self._queue.get()) is not None:
@@ -124,7 +140,7 @@ class SqlStore:
         A work is safe to run again: it moves rows by compare-and-set and inserts them by unique key.
         """
         try:
-            results = await self._transaction(group)
+            results = await self._in_writer(group)
         except Exception as error:
             if isinstance(error, NotRecorded):
                 log.warning("the database did not commit, trying once more: %s", error)
@@ -132,40 +148,43 @@ class SqlStore:
                 await self._commit_alone(waiting)
             return
         for waiting, result in zip(group, results, strict=True):
-            _answer(waiting, result)
+            _settle(waiting, result)
 
     async def _commit_alone(self, waiting: _Waiting) -> None:
         try:
-            (result,) = await self._transaction([waiting])
+            (result,) = await self._in_writer([waiting])
         except Exception as error:  # whatever it is, it belongs to the one who asked
             if not waiting.done.done():
                 waiting.done.set_exception(error)
         else:
-            _answer(waiting, result)
+            _settle(waiting, result)
 
-    async def _transaction(self, group: list[_Waiting]) -> list[Any]:
-        with _database_errors("write"):
-            async with self._writer.connect() as connection, connection.begin():
-                now = await _now(connection)
-                entries: list[Entry] = []
-                results = []
-                for waiting in group:
-                    transaction = Transaction(connection, now)
-                    results.append(await waiting.work(transaction))
-                    entries += transaction.recorded
-                await append(connection, entries, self._audit_key)
-                return results
+    async def _in_writer(self, group: list[_Waiting]) -> list[Any]:
+        works = [waiting.work for waiting in group]
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, works)
+
+    def _transaction(self, works: list[Callable[[Any], Any]]) -> list[Any]:
+        with _database_errors("write"), self._writer.begin() as connection:
+            now = _now(connection)
+            entries: list[Entry] = []
+            results = []
+            for work in works:
+                transaction = Transaction(connection, now)
+                results.append(work(transaction))
+                entries += transaction.recorded
+            append(connection, entries, self._audit_key)
+            return results
 
 
-def _answer(waiting: _Waiting, result: Any) -> None:
+def _settle(waiting: _Waiting, result: Any) -> None:
     if not waiting.done.done():
         waiting.done.set_result(result)
 
 
-async def _now(connection: AsyncConnection) -> datetime:
+def _now(connection: sa.Connection) -> datetime:
     """The database's time on Postgres, so that replicas agree; on SQLite there is one machine and one clock."""
     if connection.dialect.name == "postgresql":
-        moment: datetime = (await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
+        moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         return moment.astimezone(UTC)
     return datetime.now(UTC)
 

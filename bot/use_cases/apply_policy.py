@@ -11,10 +11,10 @@ from bot.use_cases.ports import Reading, Store, Writing
 async def policy_in_force(store: Store) -> tuple[int, Policy]:
     """The version in force and what it says, grants that people gave included."""
 
-    async def question(tx: Reading) -> tuple[int, Policy]:
-        grants, freezes = await tx.all_grants(), await tx.freezes()
-        accounts = tuple(await tx.accounts())
-        return await tx.policy_version(), Policy(tuple(await tx.entries()), tuple(grants), tuple(freezes), accounts)
+    def question(tx: Reading) -> tuple[int, Policy]:
+        grants, freezes = tx.all_grants(), tx.freezes()
+        accounts = tuple(tx.accounts())
+        return tx.policy_version(), Policy(tuple(tx.entries()), tuple(grants), tuple(freezes), accounts)
 
     return await store.read(question)
 
@@ -25,14 +25,14 @@ async def apply_policy(
     """The new policy's version. Raises NotRecorded, and Refused where `planned_on` is not the version in force any more:
     then the old policy stands."""
 
-    async def work(tx: Writing) -> int:
-        before = await tx.policy_version()
+    def work(tx: Writing) -> int:
+        before = tx.policy_version()
         if planned_on is not None and before != planned_on:
             raise Refused(
                 f"The plan was made on version {planned_on}, and version {before} has been applied since."
                 " Nothing was changed; make a new plan."
             )
-        version = await tx.replace_policy(policy, digest=digest, source=source, applied_by=applied_by)
+        version = tx.replace_policy(policy, digest=digest, source=source, applied_by=applied_by)
         facts = {
             "policy": version,
             "digest": digest,

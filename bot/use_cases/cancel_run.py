@@ -44,19 +44,19 @@ async def cancel(
 ) -> Cancellation:
     """Allowed to the requester, to admins, and to those whom the rules let run the same here. Raises NotRecorded."""
 
-    async def work(tx: Writing) -> Cancellation:
-        run = await tx.run(run_id)
+    def work(tx: Writing) -> Cancellation:
+        run = tx.run(run_id)
         if run is None:
             return Cancellation(CancelAnswer.NO_SUCH_RUN, None)
-        if not await _may(tx, run, actor, subjects, admitted, admins):
+        if not _may(tx, run, actor, subjects, admitted, admins):
             tx.record(about(run, Act.CANCEL_DENIED, actor.user_id, actor.name))
             return Cancellation(CancelAnswer.DENIED, run)
-        return await cancel_as(tx, run, actor.user_id, actor.name)
+        return cancel_as(tx, run, actor.user_id, actor.name)
 
     return await store.write(work)
 
 
-async def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
+def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
     """Cancel without asking whether this person may: for `cancel` above, and for the command line."""
     if run.state in ENDED:
         return Cancellation(CancelAnswer.OVER, run)
@@ -64,17 +64,17 @@ async def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Canc
         return Cancellation(CancelAnswer.UNKNOWN, run)
     if run.cancel_by:
         return Cancellation(CancelAnswer.ASKED_BEFORE, run)
-    asked = await tx.ask_cancel(run.id, user_id)
+    asked = tx.ask_cancel(run.id, user_id)
     if asked is None:
-        return Cancellation(CancelAnswer.OVER, await tx.run(run.id))
+        return Cancellation(CancelAnswer.OVER, tx.run(run.id))
     tx.record(about(asked, Act.CANCEL_ASKED, user_id, user_name, instance=asked.instance_id))
     if asked.state is State.READY:
-        return Cancellation(CancelAnswer.NOT_STARTED_ANY_MORE, await cancelled_before_start(tx, asked))
-    await tx.announce_run(asked, tx.now)
+        return Cancellation(CancelAnswer.NOT_STARTED_ANY_MORE, cancelled_before_start(tx, asked))
+    tx.announce_run(asked, tx.now)
     return Cancellation(CancelAnswer.ASKED, asked)
 
 
-async def _may(
+def _may(
     tx: Writing,
     run: Run,
     actor: Actor,
@@ -86,8 +86,8 @@ async def _may(
         return False
     if actor.user_id == run.user_id or actor.user_id in admins:
         return True
-    entry = await tx.entry(run.workflow)
+    entry = tx.entry(run.workflow)
     if entry is None:
         return False
-    grants = await tx.grants(subjects, entry.targets)
+    grants = tx.grants(subjects, entry.targets)
     return decide(grants, subjects, entry, run.channel_id, run.inputs).allowed

@@ -25,9 +25,9 @@ async def offers(
     if not actor.may_act(admitted):
         return []
 
-    async def question(tx: Reading) -> list[CatalogueEntry]:
-        grants = await tx.grants(subjects)
-        candidates = await tx.entries_granted(subjects, search.strip(), CANDIDATES)
+    def question(tx: Reading) -> list[CatalogueEntry]:
+        grants = tx.grants(subjects)
+        candidates = tx.entries_granted(subjects, search.strip(), CANDIDATES)
         return [entry for entry in candidates if feasible(grants, subjects, entry, channel_id)]
 
     return await store.read(question)
@@ -49,15 +49,15 @@ async def offer(
     if not actor.may_act(admitted):
         return Offer(None, Decision(Verdict.DENY, Reason.NOT_A_MEMBER))
 
-    async def question(tx: Reading) -> Offer:
-        entry = await tx.entry(name)
+    def question(tx: Reading) -> Offer:
+        entry = tx.entry(name)
         if entry is None:
             return Offer(None, Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE))
-        grants = await tx.grants(subjects, entry.targets)
+        grants = tx.grants(subjects, entry.targets)
         decision = decide(grants, subjects, entry, channel_id, None)
         if not decision.allowed:
             return Offer(entry, decision)
-        in_the_way = await obstacle(tx, entry, None, actor.user_id, tx.now)
+        in_the_way = obstacle(tx, entry, None, actor.user_id, tx.now)
         return Offer(narrowed(grants, subjects, entry, channel_id), decision, in_the_way)
 
     return await store.read(question)

@@ -26,17 +26,17 @@ async def explain(
     if not actor.may_act(admitted):
         return Explanation(None, Decision(Verdict.DENY, Reason.NOT_A_MEMBER))
 
-    async def question(tx: Reading) -> Explanation:
-        entry = await tx.entry(name)
+    def question(tx: Reading) -> Explanation:
+        entry = tx.entry(name)
         if entry is None:
             return Explanation(None, Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE))
         given = read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(given.given) if field.name not in given.errors}
         values = entry.with_defaults(given.given)
-        grants = await tx.grants(subjects, entry.targets)
+        grants = tx.grants(subjects, entry.targets)
         # With values missing the answer is for those that are there: what a rule asks of the others stays open.
         decision = decide(grants, subjects, entry, channel_id, None if not given.given and missing else values)
-        in_the_way = await obstacle(tx, entry, None if missing else values, actor.user_id, tx.now)
+        in_the_way = obstacle(tx, entry, None if missing else values, actor.user_id, tx.now)
         return Explanation(entry, decision, in_the_way, values, {**missing, **given.errors})
 
     return await store.read(question)

@@ -35,21 +35,21 @@ async def find_lost_run(run: Run, store: Store, datadog: Accounts) -> None:
     await store.write(lambda tx: _consider(tx, run, found))
 
 
-async def _consider(tx: Writing, run: Run, found: list[Instance]) -> None:
-    taken = await tx.instances_taken([instance.id for instance in found])
+def _consider(tx: Writing, run: Run, found: list[Instance]) -> None:
+    taken = tx.instances_taken([instance.id for instance in found])
     free = [instance for instance in found if instance.id not in taken]
-    rivals = await tx.lost_rivals(run, pace.START_WINDOW + pace.CLOCK_SKEW)
+    rivals = tx.lost_rivals(run, pace.START_WINDOW + pace.CLOCK_SKEW)
     if len(free) == 1 and not rivals:
-        await _found(tx, run, free[0].id)
+        _found(tx, run, free[0].id)
     elif free:
         words = f"Datadog has {len(free)} instance(s) that may be it, and {rivals + 1} run(s) that they may belong to."
-        await _not_found(tx, run, words)
+        _not_found(tx, run, words)
     else:
-        await _not_found(tx, run, "Datadog lists no instance that may be it.")
+        _not_found(tx, run, "Datadog lists no instance that may be it.")
 
 
-async def _found(tx: Writing, run: Run, instance_id: str) -> None:
-    moved = await tx.move_run(
+def _found(tx: Writing, run: Run, instance_id: str) -> None:
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.UNKNOWN},
@@ -62,16 +62,16 @@ async def _found(tx: Writing, run: Run, instance_id: str) -> None:
     if moved is not None:
         how = "the only instance that started then, through the API, and belongs to no other run"
         tx.record(about(moved, Act.RESOLVED, instance=instance_id, how=how))
-        await tx.announce_run(moved, tx.now)
+        tx.announce_run(moved, tx.now)
 
 
-async def _not_found(tx: Writing, run: Run, words: str) -> None:
+def _not_found(tx: Writing, run: Run, words: str) -> None:
     looks = run.looks + 1
     last = looks >= len(pace.SEARCHES)
     due = None if last else tx.now + timedelta(seconds=pace.SEARCHES[looks])
     changes = {"sealed": None} if last else {}
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id, run.token, {State.UNKNOWN}, State.UNKNOWN, due=due, looks=looks, status=words, **changes
     )
     if moved is not None and words != run.status:
-        await tx.announce_run(moved, tx.now)
+        tx.announce_run(moved, tx.now)

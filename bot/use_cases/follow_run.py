@@ -53,13 +53,13 @@ async def _look(run: Run, client: Datadog, store: Store, sealer: Sealer) -> None
         await store.write(lambda tx: _seen(tx, run, instance, hidden))
 
 
-async def lose_sight(tx: Writing, run: Run, reason: str) -> Run | None:
+def lose_sight(tx: Writing, run: Run, reason: str) -> Run | None:
     """The end can't be found out any more: the run becomes *unknown*, and is left to people."""
-    moved = await tx.move_run(run.id, run.token, {State.RUNNING}, State.UNKNOWN, error=reason, due=None, sealed=None)
+    moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.UNKNOWN, error=reason, due=None, sealed=None)
     if moved is not None:
         tx.record(about(moved, Act.UNKNOWN, error=reason, instance=moved.instance_id))
-        await tx.announce_run(moved, tx.now)
-        await tx.announce_end(moved)
+        tx.announce_run(moved, tx.now)
+        tx.announce_end(moved)
     return moved
 
 
@@ -80,33 +80,33 @@ async def _cancel(run: Run, instance_id: str, client: Datadog, store: Store) -> 
     )
 
 
-async def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:
-    moved = await tx.move_run(
+def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:
+    moved = tx.move_run(
         run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_by=None, error=f"It could not be cancelled. {words}"
     )
     if moved is not None:
         tx.record(about(moved, Act.CANCEL_REFUSED, error=words, instance=moved.instance_id))
-        await tx.announce_run(moved, tx.now)
+        tx.announce_run(moved, tx.now)
     return moved
 
 
-async def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
+def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
     if instance.ended:
-        await _ended(tx, run, instance, hidden)
+        _ended(tx, run, instance, hidden)
         return
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.LONGEST_RUN:
-        await lose_sight(tx, run, "Datadog ends a run after 7 days, and still calls this one running.")
+        lose_sight(tx, run, "Datadog ends a run after 7 days, and still calls this one running.")
         return
     if instance.unfamiliar and age > pace.UNFAMILIAR:
         reason = f"Datadog calls its state “{instance.display_name}”, which the bot does not know."
-        await lose_sight(tx, run, reason)
+        lose_sight(tx, run, reason)
         return
     steps = merge_steps(run.steps, instance, tx.now)
     changed = steps != list(run.steps) or instance.display_name != run.status or (run.error and not run.cancel_by)
     due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK if run.cancel_by else pace.next_look(age.total_seconds()))
     status = "" if instance.kind == IN_PROGRESS else instance.display_name
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.RUNNING},
@@ -118,17 +118,17 @@ async def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) ->
         looks=0,
     )
     if moved is not None and changed:
-        await tx.announce_run(moved, tx.now + pace.SETTLE)
+        tx.announce_run(moved, tx.now + pace.SETTLE)
 
 
-async def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
+def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
     state = State.FAILED
     if instance.succeeded:
         state = State.SUCCEEDED
     elif instance.kind == CANCELED:
         state = State.CANCELLED
     ended_at = instance.ended_at or tx.now
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.RUNNING},
@@ -145,38 +145,36 @@ async def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -
         seconds = round((ended_at - (run.launched_at or run.created_at)).total_seconds(), 1)
         facts: dict[str, Any] = {"state": state.value, "status": instance.display_name, "seconds": max(0.0, seconds)}
         tx.record(about(moved, Act.ENDED, instance=moved.instance_id, error=moved.error, **facts))
-        await tx.announce_run(moved, tx.now)
-        await tx.announce_end(moved)
+        tx.announce_run(moved, tx.now)
+        tx.announce_end(moved)
 
 
-async def _unseen(tx: Writing, run: Run, words: str) -> None:
+def _unseen(tx: Writing, run: Run, words: str) -> None:
     """Datadog doesn't know the instance: right after the launch not visible yet, much later gone."""
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.GONE and run.looks > 3:
-        await lose_sight(tx, run, f"Datadog does not know this instance any more: {words}")
+        lose_sight(tx, run, f"Datadog does not know this instance any more: {words}")
         return
     if age <= pace.NOT_VISIBLE_YET:
         due = tx.now + timedelta(seconds=pace.next_look(age.total_seconds()))
-        await tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1)
+        tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1)
         return
-    await _trouble(tx, run, words, None)
+    _trouble(tx, run, words, None)
 
 
-async def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
+def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
     """A look that showed nothing. Told only when it goes on, as people can do nothing about a hiccup."""
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.LONGEST_RUN:
-        await lose_sight(tx, run, f"Datadog could not be asked about it for too long. {words}")
+        lose_sight(tx, run, f"Datadog could not be asked about it for too long. {words}")
         return
     pause = min(pace.LONGEST_LOOK, pace.next_look(age.total_seconds()) * 2 ** min(run.looks, 8))
     due = tx.now + timedelta(seconds=max(pause, wait or 0.0))
     lasting = run.looks >= 3 and age > SILENT
     error = words if lasting else run.error
-    moved = await tx.move_run(
-        run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1, error=error
-    )
+    moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1, error=error)
     if moved is not None and error != run.error:
-        await tx.announce_run(moved, tx.now)
+        tx.announce_run(moved, tx.now)
 
 
 def merge_steps(known: Any, instance: Instance, now: datetime) -> list[RunStep]:

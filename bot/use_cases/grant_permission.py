@@ -14,13 +14,13 @@ from bot.use_cases.ports import Store, Writing
 async def add_grant(grant: Grant, by_team: str, by_user: str, by_name: str, store: Store) -> Grant:
     """Give it. Raises Refused where it could never apply, and NotRecorded."""
 
-    async def work(tx: Writing) -> Grant:
-        known = {target for entry in await tx.entries() for target in entry.targets} | {EVERYONE}
+    def work(tx: Writing) -> Grant:
+        known = {target for entry in tx.entries() for target in entry.targets} | {EVERYONE}
         if grant.target not in known:
             raise Refused(f"No workflow in the catalogue is called “{grant.target}”.")
         if grant.until is not None and grant.until <= tx.now:
             raise Refused("The grant would have ended already. Name a moment to come.")
-        added = replace(grant, id=await tx.add_grant(grant))
+        added = replace(grant, id=tx.add_grant(grant))
         tx.record(_entry(Act.GRANT_ADDED, added, by_team, by_user, by_name))
         return added
 
@@ -30,8 +30,8 @@ async def add_grant(grant: Grant, by_team: str, by_user: str, by_name: str, stor
 async def remove_grant(grant_id: int, by_team: str, by_user: str, by_name: str, store: Store) -> Grant:
     """Take it back. Raises Refused where people gave none with that id, and NotRecorded."""
 
-    async def work(tx: Writing) -> Grant:
-        removed = await tx.remove_grant(grant_id)
+    def work(tx: Writing) -> Grant:
+        removed = tx.remove_grant(grant_id)
         if removed is None:
             raise Refused(f"There is no grant {grant_id} given by people. Those of the policy file are changed there.")
         tx.record(_entry(Act.GRANT_REMOVED, removed, by_team, by_user, by_name))

@@ -69,14 +69,14 @@ async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, reco
     return await _call(held, payload, client, store)
 
 
-async def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
+def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
     """The answer is lost, and the run may have started: it becomes *unknown*, and Datadog is searched for it."""
     due = tx.now + timedelta(seconds=pace.SEARCHES[0])
-    moved = await tx.move_run(run.id, run.token, {State.LAUNCHING}, State.UNKNOWN, error=reason, due=due, looks=0)
+    moved = tx.move_run(run.id, run.token, {State.LAUNCHING}, State.UNKNOWN, error=reason, due=due, looks=0)
     if moved is not None:
         tx.record(about(moved, Act.UNKNOWN, error=reason))
-        await tx.announce_run(moved, tx.now)
-        await tx.announce_end(moved)
+        tx.announce_run(moved, tx.now)
+        tx.announce_end(moved)
     return moved
 
 
@@ -113,8 +113,8 @@ async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: St
     return await persist(store, lambda tx: _started(tx, run, instance_id))
 
 
-async def _commit_launching(tx: Writing, run: Run) -> Run | None:
-    held = await tx.move_run(
+def _commit_launching(tx: Writing, run: Run) -> Run | None:
+    held = tx.move_run(
         run.id,
         run.token,
         {State.READY},
@@ -128,9 +128,9 @@ async def _commit_launching(tx: Writing, run: Run) -> Run | None:
     return held
 
 
-async def _started(tx: Writing, run: Run, instance_id: str) -> Run | None:
+def _started(tx: Writing, run: Run, instance_id: str) -> Run | None:
     due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK)
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.LAUNCHING, State.UNKNOWN},
@@ -145,12 +145,12 @@ async def _started(tx: Writing, run: Run, instance_id: str) -> Run | None:
         tx.record(about(run, Act.LAUNCHED, instance=instance_id, late=True))
         return None
     tx.record(about(moved, Act.LAUNCHED, instance=instance_id))
-    await tx.announce_run(moved, tx.now)
+    tx.announce_run(moved, tx.now)
     return moved
 
 
-async def _not_started(tx: Writing, run: Run, error: str) -> Run | None:
-    moved = await tx.move_run(
+def _not_started(tx: Writing, run: Run, error: str) -> Run | None:
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.READY, State.LAUNCHING, State.UNKNOWN},
@@ -162,16 +162,16 @@ async def _not_started(tx: Writing, run: Run, error: str) -> Run | None:
     )
     if moved is not None:
         tx.record(about(moved, Act.LAUNCH_REFUSED, error=error))
-        await tx.announce_run(moved, tx.now)
-        await tx.announce_end(moved)
+        tx.announce_run(moved, tx.now)
+        tx.announce_end(moved)
     return moved
 
 
-async def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | None:
+def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | None:
     if tx.now + timedelta(seconds=wait) - run.created_at > pace.PATIENCE:
-        return await _not_started(tx, run, f"{error} The bot has stopped trying.")
+        return _not_started(tx, run, f"{error} The bot has stopped trying.")
     due = tx.now + timedelta(seconds=wait)
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id,
         run.token,
         {State.LAUNCHING, State.READY},
@@ -184,20 +184,20 @@ async def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | Non
         return None
     tx.record(about(moved, Act.LAUNCH_POSTPONED, error=error, seconds=round(wait, 1)))
     if moved.cancel_by:
-        return await cancelled_before_start(tx, moved)
-    await tx.announce_run(moved, tx.now)
+        return cancelled_before_start(tx, moved)
+    tx.announce_run(moved, tx.now)
     return moved
 
 
-async def cancelled_before_start(tx: Writing, run: Run) -> Run | None:
+def cancelled_before_start(tx: Writing, run: Run) -> Run | None:
     """A run that was waiting to be launched will not be: its token is this moment's, so no holder can launch it."""
-    moved = await tx.move_run(
+    moved = tx.move_run(
         run.id, run.token, {State.READY}, State.CANCELLED, due=None, sealed=None, ended_at=tx.now, error=None
     )
     if moved is not None:
         tx.record(about(moved, Act.ENDED, state=moved.state.value, status="cancelled before it was started"))
-        await tx.announce_run(moved, tx.now)
-        await tx.announce_end(moved)
+        tx.announce_run(moved, tx.now)
+        tx.announce_end(moved)
     return moved
 
 

@@ -54,14 +54,14 @@ class LockWish:
 async def lock(wish: LockWish, reason: str, lasts: timedelta, store: Store) -> Locking:
     """Allowed to admins and to those whom the rules let run it here with these values. Raises NotRecorded."""
 
-    async def work(tx: Writing) -> Locking:
-        if not await _may(tx, wish):
+    def work(tx: Writing) -> Locking:
+        if not _may(tx, wish):
             return _denied(tx, wish)
         taken = Lock(
             wish.workflow, wish.when, wish.actor.user_id, wish.actor.name, reason, tx.now, tx.now + min(lasts, LONGEST)
         )
-        await tx.hold_workflow(wish.workflow)
-        await tx.add_lock(taken)
+        tx.hold_workflow(wish.workflow)
+        tx.add_lock(taken)
         tx.record(_entry(wish, Act.LOCKED, reason=reason, until=taken.until.isoformat(), when=dict(wish.when)))
         return Locking(LockAnswer.TAKEN, taken)
 
@@ -71,38 +71,38 @@ async def lock(wish: LockWish, reason: str, lasts: timedelta, store: Store) -> L
 async def unlock(wish: LockWish, store: Store) -> Locking:
     """Release the lock on exactly these values. Its owner may; admins may by force. Raises NotRecorded."""
 
-    async def work(tx: Writing) -> Locking:
-        entry = await tx.entry(wish.workflow)
-        found = next((one for one in await tx.locks(wish.workflow) if dict(one.when) == dict(wish.when)), None)
+    def work(tx: Writing) -> Locking:
+        entry = tx.entry(wish.workflow)
+        found = next((one for one in tx.locks(wish.workflow) if dict(one.when) == dict(wish.when)), None)
         if found is None:
-            holder = await tx.run_with_lock(key) if entry and (key := entry.lock_key(wish.when)) else None
-            return Locking(LockAnswer.NO_SUCH_LOCK) if holder is None else await _free_run(tx, wish, holder)
+            holder = tx.run_with_lock(key) if entry and (key := entry.lock_key(wish.when)) else None
+            return Locking(LockAnswer.NO_SUCH_LOCK) if holder is None else _free_run(tx, wish, holder)
         own = found.owner_id == wish.actor.user_id and wish.actor.may_act(wish.admitted)
         if not own and wish.actor.user_id not in wish.admins:
             return _denied(tx, wish)
-        await tx.remove_lock(found.id)
+        tx.remove_lock(found.id)
         tx.record(_entry(wish, Act.UNLOCKED, owner=found.owner_id, forced=not own, when=dict(wish.when)))
         return Locking(LockAnswer.RELEASED if own else LockAnswer.FORCED, found)
 
     return await store.write(work)
 
 
-async def _free_run(tx: Writing, wish: LockWish, run_id: str) -> Locking:
+def _free_run(tx: Writing, wish: LockWish, run_id: str) -> Locking:
     """A run holds the lock until it is over; an admin can free it, as after an outcome that nobody knows."""
     if wish.actor.user_id not in wish.admins:
         return _denied(tx, wish)
-    await tx.release_run_lock(run_id)
+    tx.release_run_lock(run_id)
     tx.record(_entry(wish, Act.UNLOCKED, forced=True, held_by=run_id, when=dict(wish.when)))
     return Locking(LockAnswer.FORCED, run_id=run_id)
 
 
-async def _may(tx: Writing, wish: LockWish) -> bool:
-    entry = await tx.entry(wish.workflow)
+def _may(tx: Writing, wish: LockWish) -> bool:
+    entry = tx.entry(wish.workflow)
     if entry is None or not wish.actor.may_act(wish.admitted):
         return False
     if wish.actor.user_id in wish.admins:
         return True
-    grants = await tx.grants(wish.subjects, entry.targets)
+    grants = tx.grants(wish.subjects, entry.targets)
     values = entry.with_defaults(wish.when) if wish.when else None
     return decide(grants, wish.subjects, entry, wish.channel_id, values).allowed
 

@@ -12,36 +12,36 @@ from bot.domain.policy import Decision, Reason, Verdict, frozen
 from bot.use_cases.ports import Reading
 
 
-async def obstacle(
+def obstacle(
     tx: Reading, entry: CatalogueEntry, values: Mapping[str, Any] | None, user_id: str, now: datetime
 ) -> Decision | None:
     """The first thing in the way, as a decision that says what and until when. `values` None: not known yet."""
     if entry.unfit:
         return _deny(Reason.UNFIT, entry.unfit, None)
-    freeze = frozen(await tx.freezes(), entry, now)
+    freeze = frozen(tx.freezes(), entry, now)
     if freeze is not None:
         return _deny(Reason.FROZEN, freeze.reason, freeze.ends)
-    for lock in await tx.locks(entry.name):
+    for lock in tx.locks(entry.name):
         if lock.holds(values):
             return _deny(Reason.LOCKED, f"{lock.owner_name or lock.owner_id}: {lock.reason}", lock.until)
     key = entry.lock_key(values) if values is not None else None
-    if key is not None and (holder := await tx.run_with_lock(key)):
+    if key is not None and (holder := tx.run_with_lock(key)):
         same = ", ".join(entry.lock_on)
         return _deny(Reason.LOCKED, f"run {holder} with the same {same} is not over", None)
-    return await _limit(tx, entry, user_id, now)
+    return _limit(tx, entry, user_id, now)
 
 
-async def _limit(tx: Reading, entry: CatalogueEntry, user_id: str, now: datetime) -> Decision | None:
+def _limit(tx: Reading, entry: CatalogueEntry, user_id: str, now: datetime) -> Decision | None:
     limits = entry.limits
-    if limits.at_once is not None and (running := await tx.open_runs(entry.name)) >= limits.at_once:
+    if limits.at_once is not None and (running := tx.open_runs(entry.name)) >= limits.at_once:
         return _deny(Reason.AT_ONCE, f"{running} of at most {limits.at_once} are under way", None)
     if limits.cool_down is not None:
-        last = await tx.last_start(entry.name)
+        last = tx.last_start(entry.name)
         if last is not None and now < last + limits.cool_down:
             return _deny(Reason.COOL_DOWN, f"{_span(limits.cool_down)} between runs", last + limits.cool_down)
     if limits.per_person is not None:
         most, within = limits.per_person
-        mine = await tx.starts_by(entry.name, user_id, now - within)
+        mine = tx.starts_by(entry.name, user_id, now - within)
         if len(mine) >= most:
             return _deny(Reason.PER_PERSON, f"{most} within {_span(within)}", mine[-most] + within)
     return None

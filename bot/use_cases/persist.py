@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from bot.domain.errors import NotRecorded
@@ -17,7 +17,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds between attempts
 log = logging.getLogger(__name__)
 
 
-async def persist(store: Store, work: Callable[[Writing], Awaitable[T]]) -> T:
+async def persist(store: Store, work: Callable[[Writing], T]) -> T:
     """Commit `work`, trying as long as the process lives."""
     pause = FIRST_PAUSE
     while True:

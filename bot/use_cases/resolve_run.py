@@ -14,16 +14,16 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
     Raises Refused where the run is not *unknown* (any more), and NotRecorded.
     """
 
-    async def work(tx: Writing) -> Run:
-        run = await tx.run(run_id)
+    def work(tx: Writing) -> Run:
+        run = tx.run(run_id)
         if run is None:
             raise Refused(f"There is no run {run_id}. `runs list --state unknown` shows those that can be resolved.")
         if run.state is not State.UNKNOWN:
             raise Refused(f"Run {run_id} is {run.state.value}: only an unknown run can be resolved.")
-        if instance_id and await tx.instances_taken([instance_id]) - {run.instance_id}:
+        if instance_id and tx.instances_taken([instance_id]) - {run.instance_id}:
             raise Refused(f"Instance {instance_id} belongs to another run.")
         after = State.RUNNING if instance_id else State.NOT_STARTED
-        moved = await tx.move_run(
+        moved = tx.move_run(
             run.id,
             run.token,
             {State.UNKNOWN},
@@ -38,9 +38,9 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
         if moved is None:
             raise Refused(f"Run {run_id} has just changed. Look at it again: runs show {run_id}")
         tx.record(about(moved, Act.RESOLVED, "", by, instance=instance_id, state=after.value, how="by hand"))
-        await tx.announce_run(moved, tx.now)
+        tx.announce_run(moved, tx.now)
         if not instance_id:
-            await tx.announce_end(moved)
+            tx.announce_end(moved)
         return moved
 
     return await store.write(work)

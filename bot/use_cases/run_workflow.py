@@ -93,43 +93,43 @@ Outcome = Requested | AlreadyRequested | Denied | Incomplete | Outdated
 async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Kind]) -> Outcome:
     """Decide and record in one transaction. Raises NotRecorded: then nothing happened at all."""
 
-    async def work(tx: Writing) -> Outcome:
-        entry = await tx.entry(ask.workflow)
-        decision = await _permission(tx, ask, entry, admitted)
+    def work(tx: Writing) -> Outcome:
+        entry = tx.entry(ask.workflow)
+        decision = _permission(tx, ask, entry, admitted)
         if entry is None or not decision.allowed:
             return _deny(tx, ask, decision)
         if ask.definition_hash not in (None, entry.definition_hash):
-            return Outdated(await _shown(tx, ask, entry))
+            return Outdated(_shown(tx, ask, entry))
         values = ask.read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(values.given)}
         if values.errors or missing:
-            return Incomplete(await _shown(tx, ask, entry), Values(values.given, {**missing, **values.errors}))
+            return Incomplete(_shown(tx, ask, entry), Values(values.given, {**missing, **values.errors}))
         inputs = entry.with_defaults(values.given)
-        grants = await tx.grants(ask.subjects, entry.targets)
+        grants = tx.grants(ask.subjects, entry.targets)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
         if not decision.allowed:
             return _deny(tx, ask, decision)
         if entry.limits != NO_LIMITS:
-            await tx.hold_workflow(entry.name)
-        in_the_way = await obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
-        if in_the_way is not None and await tx.run_by_key(ask.key) is None:
+            tx.hold_workflow(entry.name)
+        in_the_way = obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
+        if in_the_way is not None and tx.run_by_key(ask.key) is None:
             return _deny(tx, ask, in_the_way)
-        return await _accept(tx, ask, entry, inputs, decision, sealer)
+        return _accept(tx, ask, entry, inputs, decision, sealer)
 
     return await store.write(work)
 
 
-async def _shown(tx: Writing, ask: Ask, entry: CatalogueEntry) -> CatalogueEntry:
+def _shown(tx: Writing, ask: Ask, entry: CatalogueEntry) -> CatalogueEntry:
     """The entry as a form may show it."""
-    return narrowed(await tx.grants(ask.subjects, entry.targets), ask.subjects, entry, ask.channel_id)
+    return narrowed(tx.grants(ask.subjects, entry.targets), ask.subjects, entry, ask.channel_id)
 
 
-async def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admitted: frozenset[Kind]) -> Decision:
+def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admitted: frozenset[Kind]) -> Decision:
     if not ask.actor.may_act(admitted):
         return Decision(Verdict.DENY, Reason.NOT_A_MEMBER)
     if entry is None:
         return Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE)
-    grants = await tx.grants(ask.subjects, entry.targets)
+    grants = tx.grants(ask.subjects, entry.targets)
     return decide(grants, ask.subjects, entry, ask.channel_id, None)
 
 
@@ -154,12 +154,12 @@ def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
     return Denied(ask.workflow, decision)
 
 
-async def _accept(
+def _accept(
     tx: Writing, ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], decision: Decision, sealer: Sealer
 ) -> Requested | AlreadyRequested | Denied:
     run = _new_run(ask, entry, inputs, sealer, tx.now)
-    if not await tx.insert_run(run):
-        earlier = await tx.run_by_key(ask.key)
+    if not tx.insert_run(run):
+        earlier = tx.run_by_key(ask.key)
         if earlier is None:  # another replica has just taken the same lock
             words = f"a run with the same {', '.join(entry.lock_on)} is not over"
             return _deny(tx, ask, Decision(Verdict.DENY, Reason.LOCKED, words=words))
@@ -174,7 +174,7 @@ async def _accept(
         "secret_inputs": dict(run.secrets),
     }
     tx.record(about(run, Act.REQUESTED, **facts))
-    await tx.announce_run(run, tx.now + pace.QUIET)
+    tx.announce_run(run, tx.now + pace.QUIET)
     return Requested(run)
 
 

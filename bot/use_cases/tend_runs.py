@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 async def claim_launches(store: Store) -> list[Run]:
     """Take what is to be launched, for one lease. Runs found *launching* have lost their worker and become *unknown*."""
 
-    async def work(tx: Writing) -> list[Run]:
-        due = await tx.claim_runs({State.READY, State.LAUNCHING}, tx.now + pace.LEASE, pace.LAUNCHES_AT_ONCE)
+    def work(tx: Writing) -> list[Run]:
+        due = tx.claim_runs({State.READY, State.LAUNCHING}, tx.now + pace.LEASE, pace.LAUNCHES_AT_ONCE)
         for run in due:
             if run.state is State.LAUNCHING:
-                await lost_launch(tx, run)
+                lost_launch(tx, run)
         return [run for run in due if run.state is State.READY]
 
     return await store.write(work)

@@ -44,8 +44,8 @@ async def take_over(entry: CatalogueEntry, definition: WorkflowDefinition, recom
     changed = recompile(entry, definition)
     words = changed.unfit or "; ".join(entry_changes(entry, changed)) or "its steps have changed"
 
-    async def work(tx: Writing) -> None:
-        if await tx.replace_entry(changed, entry.definition_hash):
+    def work(tx: Writing) -> None:
+        if tx.replace_entry(changed, entry.definition_hash):
             facts = {"changed": words, "definition": changed.definition_hash, "before": entry.definition_hash}
             tx.record(Entry(Act.DEFINITION_CHANGED, team_id="", user_id="", workflow=entry.name, facts=facts))
 

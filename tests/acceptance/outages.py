@@ -89,10 +89,12 @@ def _postgres_lock(url: str) -> Iterator[None]:
 
 async def _query_only(scene: Scene, switch: str) -> None:
     # SQLite has no switch outside the process, and a read-only file stops nobody who is root; the writer has one connection.
-    async with scene.world.bot.store._writer.connect() as connection:
-        raw = await connection.get_raw_connection()  # below what would begin a transaction first
-        assert raw.driver_connection is not None
-        await raw.driver_connection.execute(f"PRAGMA query_only={switch}")
+    def work() -> None:
+        raw = scene.world.bot.store._writer.raw_connection()  # below what would begin a transaction first
+        raw.cursor().execute(f"PRAGMA query_only={switch}")
+        raw.close()
+
+    await asyncio.to_thread(work)
 
 
 def _alter(url: str, change: str) -> None:

@@ -101,8 +101,8 @@ async def test_runs_and_the_trail_are_printed_for_people_and_for_scripts(
 ) -> None:
     store = open_store(database_url)
 
-    async def fill(tx: Any) -> None:
-        await tx.insert_run(run(secrets={"token": "f" * 16}, sealed="sealed-token"))
+    def fill(tx: Any) -> None:
+        tx.insert_run(run(secrets={"token": "f" * 16}, sealed="sealed-token"))
         for number in range(3):
             tx.record(act(f"w{number}"))
 

@@ -32,10 +32,10 @@ def tables(url: str) -> set[str]:
 
 
 def fill(url: str) -> None:
-    async def work(tx: Any) -> None:
-        await tx.insert_run(run())
-        await tx.announce_run(run(), tx.now)
-        await tx.replace_policy([entry()], [], digest="d" * 64, source="", applied_by="me")
+    def work(tx: Any) -> None:
+        tx.insert_run(run())
+        tx.announce_run(run(), tx.now)
+        tx.replace_policy([entry()], [], digest="d" * 64, source="", applied_by="me")
         tx.record(act("one"))
 
     async def write() -> None:

@@ -109,7 +109,7 @@ async def test_a_message_that_is_given_up_keeps_its_error(store: SqlStore) -> No
 
 
 async def record(store: SqlStore, name: str = "one") -> None:
-    async def work(tx: Any) -> None:
+    def work(tx: Any) -> None:
         tx.record(act(name))
 
     await store.write(work)

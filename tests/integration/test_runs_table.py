@@ -16,8 +16,8 @@ LEASE = timedelta(minutes=1)
 
 
 async def insert(store: SqlStore, *runs: Run) -> list[bool]:
-    async def work(tx: Any) -> list[bool]:
-        return [await tx.insert_run(each) for each in runs]
+    def work(tx: Any) -> list[bool]:
+        return [tx.insert_run(each) for each in runs]
 
     return await store.write(work)
 

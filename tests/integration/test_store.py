@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ async def test_many_writes_at_once_are_committed_in_the_order_they_came(store: S
     count = 3 * GROUP
 
     async def write(number: int) -> int:
-        async def work(tx: Any) -> int:
+        def work(tx: Any) -> int:
             tx.record(act(f"w{number}"))
             return number
 
@@ -37,12 +38,12 @@ async def test_many_writes_at_once_are_committed_in_the_order_they_came(store: S
 
 
 async def test_a_work_that_fails_in_a_group_fails_alone(store: SqlStore) -> None:
-    async def good(tx: Any, name: str) -> bool:
+    def good(tx: Any, name: str) -> bool:
         tx.record(act(name))
-        return bool(await tx.insert_run(run(id=f"R-{name}", request_key=name)))
+        return bool(tx.insert_run(run(id=f"R-{name}", request_key=name)))
 
-    async def bad(tx: Any) -> None:
-        await tx.insert_run(run(id="R-bad", request_key="bad"))
+    def bad(tx: Any) -> None:
+        tx.insert_run(run(id="R-bad", request_key="bad"))
         tx.record(act("bad"))
         raise LookupError("mine alone")
 
@@ -55,11 +56,11 @@ async def test_a_work_that_fails_in_a_group_fails_alone(store: SqlStore) -> None
 
 
 async def test_a_statement_that_the_database_refuses_takes_nobody_else_down(store: SqlStore) -> None:
-    async def broken(tx: Any) -> None:
+    def broken(tx: Any) -> None:
         tx.record(act("broken"))
-        await tx.connection.execute(sa.text("INSERT INTO no_such_table VALUES (1)"))
+        tx.connection.execute(sa.text("INSERT INTO no_such_table VALUES (1)"))
 
-    async def good(tx: Any) -> str:
+    def good(tx: Any) -> str:
         tx.record(act("good"))
         return "done"
 
@@ -70,15 +71,15 @@ async def test_a_statement_that_the_database_refuses_takes_nobody_else_down(stor
 
 
 async def test_a_caller_that_is_cancelled_does_not_cancel_the_work(store: SqlStore) -> None:
-    running, go_on = asyncio.Event(), asyncio.Event()
+    running, go_on = threading.Event(), threading.Event()
 
-    async def work(tx: Any) -> None:
+    def work(tx: Any) -> None:
         running.set()
-        await go_on.wait()
+        go_on.wait(10)
         tx.record(act("kept"))
 
     caller = asyncio.create_task(store.write(work))
-    await running.wait()
+    await asyncio.to_thread(running.wait, 10)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
@@ -98,9 +99,9 @@ async def test_closing_commits_what_still_waits(database_url: str, open_store: O
 
 
 async def test_what_is_rolled_back_leaves_no_audit_record(store: SqlStore) -> None:
-    async def work(tx: Any) -> None:
+    def work(tx: Any) -> None:
         tx.record(act("never"))
-        await tx.insert_run(run())
+        tx.insert_run(run())
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
@@ -122,8 +123,8 @@ async def test_the_audit_trail_can_only_be_added_to(store: SqlStore) -> None:
     ]
     for statement in statements:
 
-        async def work(tx: Any, text: str = statement) -> None:
-            await tx.connection.execute(sa.text(text))
+        def work(tx: Any, text: str = statement) -> None:
+            tx.connection.execute(sa.text(text))
 
         with pytest.raises(NotRecorded):
             await store.write(work)
@@ -153,7 +154,7 @@ from bot.storage.store import SqlStore
 async def write(url, name):
     store = SqlStore(*open_engines(url), b"audit key")
     store.start()
-    async def work(tx, number):
+    def work(tx, number):
         tx.record(Entry(Act.REQUESTED, "T01", "U01", workflow=f"{name}{number}"))
     for number in range(40):
         await store.write(lambda tx: work(tx, number))
@@ -196,7 +197,7 @@ async def test_a_database_that_went_away_is_told_and_written_again_when_it_is_ba
     store = open_store(sqlite_url)
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     await store.write(_record("before"))
-    await store._writer.dispose()  # as if every connection had been lost
+    store._writer.dispose()  # as if every connection had been lost
     _take_away(path)
     with pytest.raises(NotRecorded):
         await store.write(_record("never"))
@@ -208,11 +209,11 @@ async def test_a_database_that_went_away_is_told_and_written_again_when_it_is_ba
 async def test_a_read_only_sqlite_file_records_nothing(sqlite_url: str, open_store: OpenStore) -> None:
     store = open_store(f"{sqlite_url}")
 
-    async def work(tx: Any) -> None:
+    def work(tx: Any) -> None:
         tx.record(act("never"))
 
-    async def make_read_only(tx: Any) -> None:
-        await tx.connection.execute(sa.text("PRAGMA query_only = ON"))
+    def make_read_only(tx: Any) -> None:
+        tx.connection.execute(sa.text("PRAGMA query_only = ON"))
 
     await store.write(make_read_only)
     with pytest.raises(NotRecorded):
@@ -246,23 +247,23 @@ async def test_a_database_that_does_not_answer_is_told_as_not_recorded(open_stor
 
 
 async def test_moments_come_back_in_utc(store: SqlStore) -> None:
-    async def work(tx: Any) -> None:
-        await tx.insert_run(run(launched_at=NOON))
-        await tx.replace_policy([], [], digest="d" * 64, source="", applied_by="me")
+    def work(tx: Any) -> None:
+        tx.insert_run(run(launched_at=NOON))
+        tx.replace_policy([], [], digest="d" * 64, source="", applied_by="me")
 
     await store.write(work)
     found = await store.read(lambda tx: tx.run("R-0123456789"))
     assert found is not None
     assert (found.created_at, found.launched_at) == (NOON, NOON)
 
-    async def applied_at(tx: Any) -> Any:
-        return (await tx.connection.execute(sa.select(policies.c.applied_at))).scalar_one()
+    def applied_at(tx: Any) -> Any:
+        return (tx.connection.execute(sa.select(policies.c.applied_at))).scalar_one()
 
     assert (await store.read(applied_at)).tzinfo is not None
 
 
 def _record(name: str) -> Any:
-    async def work(tx: Any) -> None:
+    def work(tx: Any) -> None:
         tx.record(act(name))
 
     return work

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import InvalidPolicy
 from bot.domain.inputs import Input, InvalidInput
-from bot.domain.policy import Effect
+from bot.domain.policy import Effect, Policy
 from bot.domain.workflows import AllowedValue, InputType, Parameter, WorkflowDefinition
-from bot.policy_file.compile import Policy, compile_policy
+from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
 
 WORKFLOW = "version: 1\nworkflows:\n  restart:\n    id: ccf73164\n    inputs:\n"
