@@ -31,9 +31,10 @@ from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table, build_app
 from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE, SlackDirectory
-from bot.slack.ids import Action, View
+from bot.slack.ids import Action, Event, View
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.cancel import cancel_pressed
+from bot.slack.listeners.changes import group_changed, person_changed
 from bot.slack.listeners.command import command
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.grants import grant_given, grant_taken_back
@@ -181,6 +182,9 @@ def build_table(context: Context) -> Table:
         ("block_suggestion", Action.INPUT): on(input_options),
         ("block_actions", Action.GRANT_FIELD): on(_nothing),
         ("block_actions", Action.TAKE_BACK): on(grant_taken_back),
+        ("event_callback", Event.GROUP_MEMBERS): on(group_changed),
+        ("event_callback", Event.GROUP): on(group_changed),
+        ("event_callback", Event.PERSON): on(person_changed),
         ("view_submission", View.GRANTS): on(grant_given),
         ("view_submission", View.FORM): on(form_submitted),
     }

@@ -41,22 +41,21 @@ def build_manifest(command: str, url: str | None) -> dict[str, Any]:
     if url is not None and not url.startswith("https://"):
         raise InvalidSettings("Slack only calls addresses that begin with https://.")
     built = YAML(typ="safe").load(StringIO(template().read_text("utf-8")))
-    slash, interactivity, settings = (
-        built["features"]["slash_commands"][0],
-        built["settings"]["interactivity"],
-        built["settings"],
-    )
+    settings, slash = built["settings"], built["features"]["slash_commands"][0]
+    interactivity, events = settings["interactivity"], settings["event_subscriptions"]
+    addresses = [(slash, "url"), (events, "request_url"), (interactivity, "request_url")]
+    addresses.append((interactivity, "message_menu_options_url"))
     slash["command"] = command
     built["display_information"]["long_description"] = built["display_information"]["long_description"].replace(
         "/workflow", command
     )
     if url is None:
         settings["socket_mode_enabled"] = True
-        for place, key in ((slash, "url"), (interactivity, "request_url"), (interactivity, "message_menu_options_url")):
+    for place, key in addresses:
+        if url is None:
             del place[key]
-    else:
-        address = url.rstrip("/").removesuffix("/slack/events") + "/slack/events"
-        slash["url"] = interactivity["request_url"] = interactivity["message_menu_options_url"] = address
+        else:
+            place[key] = url.rstrip("/").removesuffix("/slack/events") + "/slack/events"
     return built  # type: ignore[no-any-return]  # YAML is untyped
 
 

@@ -11,6 +11,14 @@ class Shortcut(StrEnum):
     """Callback ids of shortcuts in the manifest. None yet."""
 
 
+class Event(StrEnum):
+    """Types of events in the manifest."""
+
+    GROUP_MEMBERS = "subteam_members_changed"
+    GROUP = "subteam_updated"
+    PERSON = "user_change"
+
+
 class View(StrEnum):
     """Callback ids of modals."""
 
