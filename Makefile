@@ -16,7 +16,7 @@ WORKERS = auto
 COVERAGE_ARGS := --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox serve test check format format-check lint types contracts bench pictures build lock clean environment runtime bench-environment
+.PHONY: help sandbox serve test chaos check format format-check lint types contracts bench pictures build lock clean environment runtime bench-environment
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,13 @@ serve: runtime ## Run the bot with the settings in the environment
 
 test: environment ## Run all tests, on SQLite and on a real Postgres
 	$(PY) pytest -n $(WORKERS) --dist loadfile $(if $(COVERAGE),$(COVERAGE_ARGS)) $(ARGS)
+
+# `make test` has a short run of it. SQLite in one process, Postgres under three; docs/chaos.md says what is counted.
+chaos: environment ## Kill, stop and cut off the bot at random and at every await, and count (25 minutes)
+	$(PY) tests.chaos --database sqlite --runs 900 --kills 130 --stops 22 --rate 4 $(ARGS)
+	$(PY) tests.chaos --database postgres --runs 1300 --kills 200 --stops 32 --restarts 10 --rate 5 $(ARGS)
+	$(PY) tests.chaos --database sqlite --every-await
+	$(PY) tests.chaos --database postgres --every-await
 
 # One step after the other, each with its time; the last one is `make test`, with coverage on.
 check: environment ## Everything CI runs: format, lint, types, import contracts, tests with coverage

@@ -5,7 +5,7 @@ Default deny; a deny wins over any allow; person and channel must both be allowe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,13 @@ from typing import Any
 
 from bot.domain.accounts import Account
 from bot.domain.catalogue import CatalogueEntry
-from bot.domain.inputs import BOOLEANS, same
-from bot.domain.workflows import InputType
+from bot.domain.inputs import BOOLEANS, Input, InvalidInput, same
+from bot.domain.workflows import AllowedValue, InputType
 
 EVERYONE = "*"
 EVERYWHERE = "*"
+SEARCH_LIMIT = 2000  # steps; a person waits for the picker
+_OTHER = object()  # equal to nothing that a rule can name
 
 
 class Effect(StrEnum):
@@ -146,47 +148,98 @@ def decide(
     return Decision(Verdict.DENY, Reason.NO_RULE)
 
 
-def offered(
-    grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str, name: str, value: Any
-) -> bool:
-    """Whether the person can choose `value` for the input `name` at all: some rule lets them run the workflow with it,
-    whatever the other inputs are, and none denies it for itself."""
-    mine = [g for g in grants if g.subject in subjects and g.target in entry.targets and _here(g, channel)]
-    for grant in mine:
-        if grant.effect is Effect.DENY and set(grant.when) <= {name} and _touches(grant, {name: value}):
-            return False
-    items = _items(value)
-    return any(
-        grant.effect is Effect.ALLOW
-        and (name not in grant.when or all(_among(item, grant.when[name]) for item in items))
-        for grant in mine
-    )
-
-
 def narrowed(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> CatalogueEntry:
     """The entry with the options that the person can choose here: what may not be chosen isn't offered.
 
     Where no option is left the field stays as it is: the submit says why, which an empty list could not.
     """
-    known = list(grants)
+    mine = _mine(grants, subjects, entry, channel)
+    named = {name for grant in mine for name in grant.when}
     inputs = []
     for one in entry.inputs:
-        options = one.options or (BOOLEANS if one.type is InputType.BOOLEAN else ())
-        left = tuple(option for option in options if offered(known, subjects, entry, channel, one.name, option.value))
+        options = _choices(one) if one.name in named else ()
+        left = tuple(option for option in options if _possible(mine, entry, {one.name: option.value}))
         inputs.append(replace(one, options=left) if left and left != options else one)
     return replace(entry, inputs=tuple(inputs))
 
 
 def feasible(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> bool:
-    """Whether the person can run the workflow here with some values: what the picker offers, a submit can accept."""
-    known = list(grants)
-    if not decide(known, subjects, entry, channel, None).allowed:
+    """Whether some values would be accepted here: what the picker offers, a submit can accept, and the reverse."""
+    return _possible(_mine(grants, subjects, entry, channel), entry, {})
+
+
+def _mine(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> list[Grant]:
+    return [g for g in grants if g.subject in subjects and g.target in entry.targets and _here(g, channel)]
+
+
+def _possible(mine: Sequence[Grant], entry: CatalogueEntry, chosen: Mapping[str, Any]) -> bool:
+    """Whether `decide` accepts some values of which `chosen` are part."""
+    denies = [grant for grant in mine if grant.effect is Effect.DENY]
+    if any(not grant.when for grant in denies):
         return False
-    return all(
-        one.extra or any(offered(known, subjects, entry, channel, one.name, option.value) for option in one.options)
-        for one in entry.inputs
-        if one.options
-    )
+    return any(_avoidable(denies, allow, entry, chosen) for allow in mine if allow.effect is Effect.ALLOW)
+
+
+def _avoidable(denies: Sequence[Grant], allow: Grant, entry: CatalogueEntry, chosen: Mapping[str, Any]) -> bool:
+    """Whether values that `allow` allows can stay clear of every deny: of each, one condition has to fail.
+
+    Asked in full this is satisfiability, so the search ends somewhere: beyond it the workflow is offered, and the submit
+    decides as always.
+    """
+    names = {*allow.when, *(name for deny in denies for name in deny.when)}
+    candidates = {name: _candidates(entry.input(name), allow.when.get(name), name, chosen) for name in names}
+    if not all(candidates.values()):
+        return False
+    waiting = [candidates]
+    for _ in range(SEARCH_LIMIT):
+        if not waiting:
+            return False
+        left = waiting.pop()
+        met = next((deny for deny in denies if _may_touch(deny, left)), None)
+        if met is None:
+            return True
+        for name, wanted in met.when.items():
+            others = [item for item in left[name] if not _among(item, wanted)]
+            if others:
+                waiting.append({**left, name: others})
+    return True
+
+
+def _candidates(
+    field: Input | None, allowed: tuple[Any, ...] | None, name: str, chosen: Mapping[str, Any]
+) -> list[Any]:
+    """The single items that an input may hold so that a deny could tell them apart; `_OTHER` is any that no rule names.
+
+    Of a list one item is enough: more of them never make a deny apply less or an allow more.
+    """
+    if field is None:
+        return [None] if allowed is None or _among(None, allowed) else []
+    if name in chosen:
+        known = [chosen[name]]
+    elif _choices(field) and not field.extra:
+        known = [option.value for option in _choices(field)]
+    else:
+        known = list(allowed or ())
+    if allowed is not None:
+        return [item for item in known if _among(item, allowed) and _can_hold(field, item)]
+    free = name not in chosen and (field.is_list or field.extra or not _choices(field))
+    return [_OTHER] if free else known
+
+
+def _can_hold(field: Input, item: Any) -> bool:
+    try:
+        field.checked([item] if field.is_list else item)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _choices(field: Input) -> tuple[AllowedValue, ...]:
+    return field.options or (BOOLEANS if field.type is InputType.BOOLEAN else ())
+
+
+def _may_touch(deny: Grant, candidates: Mapping[str, list[Any]]) -> bool:
+    return all(any(_among(item, wanted) for item in candidates[name]) for name, wanted in deny.when.items())
 
 
 def frozen(freezes: Iterable[Freeze], entry: CatalogueEntry, now: datetime) -> Freeze | None:

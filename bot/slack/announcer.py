@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -37,6 +37,8 @@ GIVE_UP_AFTER = 100  # attempts, about a day
 CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"})
 # The message can't be edited any more (Slack docs: chat.update, errors): what is new is told in its thread.
 NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -95,17 +97,24 @@ class Announcer:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guard(work))
+        task = asyncio.create_task(self._noted(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _noted(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await work
+            await self._guard(work)
         except NotRecorded as error:
             log.error("what was told to Slack could not be noted, so it may be told again: %s", error)
+
+    async def _guard(self, work: Coroutine[Any, Any, T]) -> T | None:
+        try:
+            return await work
+        except NotRecorded:
+            raise
         except Exception:  # the lease runs out, and it is tried again
             log.exception("unexpected error while posting to Slack")
+            return None
 
     async def _tell_witness(self, witness: Witness) -> None:
         try:
@@ -120,17 +129,24 @@ class Announcer:
             if limited is not None:
                 await self._postpone(message, "ratelimited", limited)
                 continue
-            run, live = await self._what(message)
-            try:
-                if message.kind == "live":
-                    await self._tell_live(run, message)
-                else:
-                    await self._tell_end(run, message, live)
-            except SlackApiError as error:
-                limited = retry_after(error)
-                await self._postpone(message, str(error.response.get("error")), limited)
-            except UNREACHABLE as error:
-                await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
+            # Each on its own: a message that can't be rendered must not hold up its channel for ever.
+            limited = await self._guard(self._tell(message))
+
+    async def _tell(self, message: Message) -> float | None:
+        """Tell one. Returns the seconds to wait where Slack limits us."""
+        run, live = await self._what(message)
+        try:
+            if message.kind == "live":
+                await self._tell_live(run, message)
+            else:
+                await self._tell_end(run, message, live)
+        except SlackApiError as error:
+            limited = retry_after(error)
+            await self._postpone(message, str(error.response.get("error")), limited)
+            return limited
+        except UNREACHABLE as error:
+            await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
+        return None
 
     async def _what(self, message: Message) -> tuple[Run, Message]:
         def question(tx: Any) -> tuple[Run, Message]:

@@ -59,13 +59,15 @@ class Voice:
         return True
 
     async def _respond(self, incoming: Incoming, words: str, blocks: list[Any] | None, *, public: bool = False) -> bool:
+        body: dict[str, Any] = {"response_type": "in_channel" if public else "ephemeral", "text": words}
+        if blocks:
+            body["blocks"] = blocks
+        if "command" in incoming.body and incoming.reply.ack(body):
+            return True  # a command's answer can carry the words, and then no crash comes between the two
         url = incoming.response_url
         if not url or not self._may_post_to(url):
             return False
         incoming.reply.ack()
-        body: dict[str, Any] = {"response_type": "in_channel" if public else "ephemeral", "text": words}
-        if blocks:
-            body["blocks"] = blocks
         try:
             async with self._session.post(url, json=body, timeout=TIMEOUT, allow_redirects=False) as response:
                 if response.status == 200:

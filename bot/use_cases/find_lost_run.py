@@ -36,9 +36,11 @@ async def find_lost_run(run: Run, store: Store, datadog: Accounts) -> None:
 
 
 def _consider(tx: Writing, run: Run, found: list[Instance]) -> None:
+    # Rivals first: on Postgres each statement sees what is committed by then. A launch whose answer is noted between the
+    # two is a rival still, and its instance taken; the other way round it was neither, and this run got its instance.
+    rivals = tx.lost_rivals(run, pace.START_WINDOW + pace.CLOCK_SKEW)
     taken = tx.instances_taken([instance.id for instance in found])
     free = [instance for instance in found if instance.id not in taken]
-    rivals = tx.lost_rivals(run, pace.START_WINDOW + pace.CLOCK_SKEW)
     if len(free) == 1 and not rivals:
         _found(tx, run, free[0].id)
     elif free:

@@ -102,7 +102,7 @@ def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
         reason = f"Datadog calls its state “{instance.display_name}”, which the bot does not know."
         lose_sight(tx, run, reason)
         return
-    steps = merge_steps(run.steps, instance, tx.now)
+    steps = merge_steps(run, instance, tx.now)
     changed = steps != list(run.steps) or instance.display_name != run.status or (run.error and not run.cancel_by)
     due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK if run.cancel_by else pace.next_look(age.total_seconds()))
     status = "" if instance.kind == IN_PROGRESS else instance.display_name
@@ -133,7 +133,7 @@ def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None
         run.token,
         {State.RUNNING},
         state,
-        steps=merge_steps(run.steps, instance, ended_at),
+        steps=merge_steps(run, instance, ended_at),
         status=instance.display_name,
         outputs=_kept(hide(dict(instance.outputs), hidden)),
         error=str(hide(instance.error_detail, hidden)) or None,
@@ -177,14 +177,19 @@ def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
         tx.announce_run(moved, tx.now)
 
 
-def merge_steps(known: Any, instance: Instance, now: datetime) -> list[RunStep]:
-    """The steps in Datadog's order, with the times at which the bot first saw each one, and saw it to be over."""
-    before = {step.name: step for step in known}
-    merged = []
+def merge_steps(run: Run, instance: Instance, now: datetime) -> list[RunStep]:
+    """The steps in Datadog's order, with times as the bot saw them: Datadog tells none.
+
+    A step is taken to have begun when the last one before it was over, the first one when the run was launched.
+    """
+    known = {step.name: step for step in run.steps}
+    merged: list[RunStep] = []
+    free = run.launched_at or now
     for name, state in instance.steps:
-        step = before.get(name) or RunStep(name, state, now)
-        over = state != IN_PROGRESS
-        merged.append(replace(step, state=state, ended=(step.ended or now) if over else None))
+        step = known.get(name) or RunStep(name, state, free)
+        step = replace(step, state=state, ended=(step.ended or now) if state != IN_PROGRESS else None)
+        free = max(free, step.ended or free)
+        merged.append(step)
     return merged
 
 

@@ -12,8 +12,7 @@ from bot.use_cases.cancel_run import CancelAnswer, Cancellation, cancel
 
 
 async def cancel_pressed(context: Context, incoming: Incoming) -> None:
-    """The button; its message shows what becomes of it, so only a refusal needs words."""
-    incoming.reply.ack()
+    """The button; its message shows what becomes of it, so only a refusal needs words. Answered once it is recorded."""
     answer = await _cancel(context, incoming, str(incoming.action.get("value", "")))
     if answer.answer not in (CancelAnswer.ASKED, CancelAnswer.NOT_STARTED_ANY_MORE):
         await context.voice.tell(incoming, "Cancel", cancel_words(answer, context.admins))
@@ -21,7 +20,6 @@ async def cancel_pressed(context: Context, incoming: Incoming) -> None:
 
 async def cancel_by_name(context: Context, incoming: Incoming, parsed: Command) -> None:
     """The command."""
-    incoming.reply.ack()
     if len(parsed.words) != 1:
         usage = (
             f":information_source: Which run? Write {code(f'{context.command} cancel ID')}; the ID is in its message."

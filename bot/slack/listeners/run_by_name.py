@@ -27,8 +27,11 @@ from bot.use_cases.run_workflow import (
 
 
 async def run_by_name(context: Context, incoming: Incoming, parsed: Command) -> None:
-    """Ask for the run; whatever is still needed from the person is asked in a form."""
-    incoming.reply.ack()
+    """Ask for the run; whatever is still needed from the person is asked in a form.
+
+    Answered when that is done, by the switchboard: Slack shows an empty answer as "taken", so it must not come before the
+    run is recorded.
+    """
     if len(parsed.words) != 1:
         given = " ".join(parsed.words[1:])[:100]
         words = f"What is {code(given)}? Write each input as {code('name=value')}, with quotes around spaces."
