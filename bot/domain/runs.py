@@ -22,6 +22,8 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+OPERATOR = "operator"  # in `cancel_by`: whoever used the command line
+
 # Over, with an outcome that is known. An *unknown* run can still be found out about.
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.NOT_STARTED})
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from bot.domain.errors import InvalidPolicy
 from bot.domain.workflows import InputType
 from bot.policy_file import schema
+from bot.policy_file.document import CHARACTERS, read_document
 
 Place = Sequence[str | int]
 
@@ -40,29 +39,24 @@ class PolicySource:
 def read_policy(path: Path) -> PolicySource:
     """Read and check the file by itself. Raises InvalidPolicy with every error found, a line each."""
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            data = file.read(4 * CHARACTERS + 1)  # of UTF-8 a character takes at most four bytes
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise InvalidPolicy(
             f"{path}: there is no such file. Make one (docs/policy.md shows an example) or name it in POLICY_FILE."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidPolicy(f"{path}:{line}: the file can't be read: it is not UTF-8 text here") from None
+    except OSError as error:
         raise InvalidPolicy(f"{path}: the file can't be read: {error}") from None
     return parse_policy(text, str(path))
 
 
 def parse_policy(text: str, name: str) -> PolicySource:
     """Check a policy's text. Raises InvalidPolicy with every error found, a line each."""
-    yaml = YAML(typ="safe", pure=True)
-    # A date is text here: a moment needs its time zone, which is checked where a moment is meant.
-    yaml.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda constructor, node: node.value)
-    try:
-        root = yaml.compose(text)
-        data = yaml.load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidPolicy(f"{name}:{line}: this is not valid YAML: {error.problem}") from None
-    except (YAMLError, RecursionError, ValueError) as error:
-        raise InvalidPolicy(f"{name}:1: this is not valid YAML: {error}") from None
+    root, data = read_document(text, name)
     if not isinstance(data, dict):
         raise InvalidPolicy(f"{name}:1: the file must hold version, workflows and rules; this one is empty or a list")
     try:
@@ -94,7 +88,7 @@ def _explain(name: str, root: Node | None, data: Any, detail: ErrorDetails) -> s
             words = [kind.value.lower() for kind in InputType]
             given = str(detail["input"]).lower()
             message = f"“{given}” is not a type{did_you_mean(given, words) or '. Types: ' + ', '.join(words)}"
-        case "timezone_aware" | "datetime_parsing" | "datetime_from_date_parsing":
+        case "timezone_aware" | "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type":
             message = "write a moment with its time zone, as in 2026-12-24T18:00+01:00"
         case "literal_error" if place == ["version"]:
             message = "this version of the bot reads policy files of version 1"

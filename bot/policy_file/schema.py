@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from bot.domain.workflows import InputType
+from bot.policy_file.patterns import check_pattern
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,79}$"
 USER = r"^[UW][A-Z0-9]{2,20}$"
@@ -21,7 +31,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -37,14 +47,20 @@ def _input_type(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-def _pattern(value: str) -> str:
+def _whole(value: Any) -> Any:
+    """`true` and `1.0` equal 1 in Python, and are no version."""
+    return value if type(value) is int else None
+
+
+def _moment(value: Any) -> Any:
+    """A number is no moment here, though pydantic would take one for seconds since 1970."""
     try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a valid regular expression: {error}") from None
-    return value
+        return datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment, json_schema_input_type=AwareDatetime)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
@@ -59,11 +75,11 @@ class InputFields(_Strict):
 
     label: str | None = Field(default=None, min_length=1, max_length=150)
     description: str | None = Field(default=None, max_length=1500)
-    type: Annotated[InputType, BeforeValidator(_input_type)] | None = None
+    type: Annotated[InputType, Field(strict=False), BeforeValidator(_input_type)] | None = None
     options: list[Any] | None = Field(default=None, min_length=1)
     extra_values: bool | None = None
     default: Any = None
-    pattern: Annotated[str, StringConstraints(max_length=500), BeforeValidator(_pattern)] | None = None
+    pattern: Annotated[str, StringConstraints(max_length=500), AfterValidator(check_pattern)] | None = None
     secret: bool = False
 
 
@@ -147,8 +163,8 @@ class FreezeFields(_Strict):
     """One entry of `freezes`: a period in which nothing that `run` names may start."""
 
     run: list[str] = Field(min_length=1)
-    from_: AwareDatetime = Field(alias="from")
-    until: AwareDatetime
+    from_: Moment = Field(alias="from")
+    until: Moment
     reason: str = Field(min_length=1, max_length=500)
 
     @model_validator(mode="after")
@@ -172,7 +188,7 @@ class ExampleFields(_Strict):
 class PolicyFields(_Strict):
     """The whole file."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole)]
     accounts: dict[Name, AccountFields] = {}
     people: dict[Name, PeopleFields] = {}
     workflows: dict[Name, WorkflowFields] = {}

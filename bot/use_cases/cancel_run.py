@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.domain.audit import Act, about
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import decide
-from bot.domain.runs import ENDED, Run, State
+from bot.domain.runs import ENDED, OPERATOR, Run, State
 from bot.use_cases.launch_run import cancelled_before_start
 from bot.use_cases.ports import Store, Writing
 
@@ -57,14 +57,14 @@ async def cancel(
 
 
 def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
-    """Cancel without asking whether this person may: for `cancel` above, and for the command line."""
+    """Cancel without asking whether this person may: for `cancel` above, and for the command line, where there is no Slack user id."""
     if run.state in ENDED:
         return Cancellation(CancelAnswer.OVER, run)
     if run.state is State.UNKNOWN:
         return Cancellation(CancelAnswer.UNKNOWN, run)
     if run.cancel_by:
         return Cancellation(CancelAnswer.ASKED_BEFORE, run)
-    asked = tx.ask_cancel(run.id, user_id)
+    asked = tx.ask_cancel(run.id, user_id or OPERATOR)
     if asked is None:
         return Cancellation(CancelAnswer.OVER, tx.run(run.id))
     tx.record(about(asked, Act.CANCEL_ASKED, user_id, user_name, instance=asked.instance_id))

@@ -82,7 +82,13 @@ async def _cancel(run: Run, instance_id: str, client: Datadog, store: Store) -> 
 
 def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:
     moved = tx.move_run(
-        run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_by=None, error=f"It could not be cancelled. {words}"
+        run.id,
+        run.token,
+        {State.RUNNING},
+        State.RUNNING,
+        cancel_by=None,
+        looks=0,
+        error=f"It could not be cancelled. {words}",
     )
     if moved is not None:
         tx.record(about(moved, Act.CANCEL_REFUSED, error=words, instance=moved.instance_id))
@@ -103,9 +109,10 @@ def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
         lose_sight(tx, run, reason)
         return
     steps = merge_steps(run, instance, tx.now)
-    changed = steps != list(run.steps) or instance.display_name != run.status or (run.error and not run.cancel_by)
     due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK if run.cancel_by else pace.next_look(age.total_seconds()))
     status = "" if instance.kind == IN_PROGRESS else instance.display_name
+    error = None if run.looks else run.error  # a refused cancellation is no trouble with looking, and stays told
+    changed = steps != list(run.steps) or status != run.status or error != run.error
     moved = tx.move_run(
         run.id,
         run.token,
@@ -113,7 +120,7 @@ def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
         State.RUNNING,
         steps=steps,
         status=status,
-        error=None,
+        error=error,
         due=due,
         looks=0,
     )

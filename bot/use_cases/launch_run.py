@@ -51,7 +51,7 @@ async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, reco
     try:
         changed = await _changed(run, client, recompile, store)
     except (DatadogLimited, DatadogUnreachable) as error:
-        words, wait = str(error), _wait(error, run.attempts + 1)
+        words, wait = str(error), _wait(error, run.looks + 1)
         return await store.write(lambda tx: _postpone(tx, run, words, wait))
     except DatadogRefused as error:
         changed = str(error)
@@ -102,7 +102,7 @@ async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: St
     try:
         instance_id = await client.execute(run.datadog_id, payload)
     except (DatadogLimited, DatadogUnreachable) as error:
-        words, wait = str(error), _wait(error, run.attempts)
+        words, wait = str(error), _wait(error, run.looks + 1)
         return await persist(store, lambda tx: _postpone(tx, run, words, wait))
     except DatadogRefused as error:
         words = str(error)
@@ -178,7 +178,7 @@ def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | None:
         State.READY,
         error=error,
         due=due,
-        attempts=max(1, run.attempts),
+        looks=run.looks + 1,
     )
     if moved is None:
         return None
@@ -201,6 +201,6 @@ def cancelled_before_start(tx: Writing, run: Run) -> Run | None:
     return moved
 
 
-def _wait(error: DatadogLimited | DatadogUnreachable, attempts: int) -> float:
+def _wait(error: DatadogLimited | DatadogUnreachable, tries: int) -> float:
     told = error.retry_after if isinstance(error, DatadogLimited) else None
-    return told if told is not None else min(pace.LONGEST_WAIT, pace.FIRST_WAIT * 2 ** (attempts - 1))
+    return told if told is not None else min(pace.LONGEST_WAIT, pace.FIRST_WAIT * 2 ** min(10, tries - 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -64,6 +65,14 @@ async def scene(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the bot does again after seconds, it does after moments."""
-    monkeypatch.setattr("bot.use_cases.launch_run.FIRST_WAIT", 0.1)
-    monkeypatch.setattr("bot.use_cases.tend_runs.POLL", 0.05)
-    monkeypatch.setattr("bot.slack.announcer.POLL", 0.05)
+    monkeypatch.setattr("bot.use_cases.pace.FIRST_WAIT", 0.1)
+    monkeypatch.setattr("bot.use_cases.pace.POLL", 0.05)
+
+
+@pytest.fixture
+def watchful(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    """The bot looks at a run many times a second, and at once for a lost one."""
+    monkeypatch.setattr("bot.use_cases.pace.SHORTEST_LOOK", 0.1)
+    monkeypatch.setattr("bot.use_cases.pace.SETTLE", timedelta(seconds=0.05))
+    monkeypatch.setattr("bot.use_cases.pace.LOOKS_PER_SECOND", 1000.0)
+    monkeypatch.setattr("bot.use_cases.pace.SEARCHES", (0.2, 0.3, 0.3, 0.3))

@@ -120,7 +120,7 @@ async def test_trap_8_what_was_acknowledged_is_finished_before_the_bot_stops(
 @pytest.fixture
 def message_first(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message about the run is posted while Datadog is still being called, and brought up to date later."""
-    monkeypatch.setattr("bot.use_cases.run_workflow.QUIET", timedelta(0))
+    monkeypatch.setattr("bot.use_cases.pace.QUIET", timedelta(0))
 
 
 async def test_trap_9_a_message_is_brought_up_to_date_with_its_blocks_and_stays_one(

@@ -95,12 +95,11 @@ class Company:
     async def _apply(self, policy: str) -> None:
         source = parse_policy(policy, "workflows.yml")
         async with bootstrap.open_datadog(self.settings) as accounts, bootstrap.open_store(self.settings) as store:
-            client = accounts[bootstrap.DEFAULT_ACCOUNT]
+            client = accounts.own()
             definitions = {name: await client.get_workflow(w.id) for name, w in source.fields.workflows.items()}
             compiled = compile_policy(source, definitions)
             await apply_policy(
-                compiled.entries,
-                compiled.grants,
+                compiled,
                 digest=source.digest,
                 source=source.text,
                 applied_by="chaos",

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from bot.domain.catalogue import CatalogueEntry
-from bot.domain.policy import Effect, Grant
+from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage.catalogue import input_json
 from bot.storage.store import SqlStore
 from tests.made_up import entries, entry
@@ -16,7 +16,9 @@ ALICE = {"U01ALICE", "*"}
 
 async def apply(store: SqlStore, workflows: list[CatalogueEntry], grants: list[Grant]) -> int:
     return await store.write(
-        lambda tx: tx.replace_policy(workflows, grants, digest="d" * 64, source="version: 1", applied_by="me")
+        lambda tx: tx.replace_policy(
+            Policy(tuple(workflows), tuple(grants)), digest="d" * 64, source="version: 1", applied_by="me"
+        )
     )
 
 

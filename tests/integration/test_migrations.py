@@ -11,15 +11,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from bot.domain.accounts import Account
+from bot.domain.locks import Lock
+from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 from bot.storage.tables import metadata
 from tests.integration.chain import act, whole_chain
 from tests.integration.conftest import OpenStore
-from tests.made_up import entry, run
+from tests.made_up import NOON, entry, run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+POLICY = Policy(
+    (entry(),),
+    (Grant(Effect.ALLOW, "*", "*", rule=1),),
+    (Freeze(("*",), NOON, NOON, "a release"),),
+    (Account("other", "datadoghq.eu", "A", "B", ""),),
+)
 UPGRADE = "import sys; from bot.storage.migrate import upgrade; upgrade(sys.argv[1])"
 
 
@@ -35,7 +44,9 @@ def fill(url: str) -> None:
     def work(tx: Any) -> None:
         tx.insert_run(run())
         tx.announce_run(run(), tx.now)
-        tx.replace_policy([entry()], [], digest="d" * 64, source="", applied_by="me")
+        tx.announce_end(run())
+        tx.add_lock(Lock(entry().name, {}, "U01ALICE", "Alice", "a deploy", NOON, NOON))
+        tx.replace_policy(POLICY, digest="d" * 64, source="", applied_by="me")
         tx.record(act("one"))
 
     async def write() -> None:

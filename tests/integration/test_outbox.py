@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from bot.storage.outbox import END, LIVE
 from bot.storage.store import SqlStore
 from bot.use_cases.ports import Message
 from tests.integration.chain import act
@@ -18,16 +19,16 @@ async def announce(store: SqlStore, seconds: float = -1) -> None:
     await store.write(lambda tx: tx.announce_run(RUN, tx.now + timedelta(seconds=seconds)))
 
 
-async def claim(store: SqlStore) -> list[Message]:
-    return await store.write(lambda tx: tx.claim_messages(tx.now + LEASE, 10))
+async def claim(store: SqlStore, lease: timedelta = LEASE) -> list[Message]:
+    return await store.write(lambda tx: tx.claim_messages(tx.now + lease, 10))
 
 
-async def told(store: SqlStore, message: Message, ts: str = "1.1") -> None:
-    await store.write(lambda tx: tx.message_told(message, "C01OPS", ts))
+async def told(store: SqlStore, message: Message, ts: str = "1.1", *, whole: bool = True) -> bool:
+    return await store.write(lambda tx: tx.message_told(message, "C01OPS", ts, whole=whole))
 
 
 async def stored(store: SqlStore) -> Message:
-    found = await store.read(lambda tx: tx.message(RUN.id))
+    (found,) = await store.read(lambda tx: tx.messages(RUN.id))
     assert isinstance(found, Message)
     return found
 
@@ -39,7 +40,7 @@ async def test_a_message_is_due_when_it_was_announced_and_not_before(store: SqlS
     await announce(store)
     assert await store.read(lambda tx: tx.messages_due(audit_channel=False))
     (message,) = await claim(store)
-    assert (message.run_id, message.channel_id, message.ts) == (RUN.id, "C01OPS", None)
+    assert (message.run_id, message.kind, message.channel_id, message.ts) == (RUN.id, LIVE, "C01OPS", None)
 
 
 async def test_a_message_that_was_told_is_done_and_keeps_its_place(store: SqlStore) -> None:
@@ -48,6 +49,7 @@ async def test_a_message_that_was_told_is_done_and_keeps_its_place(store: SqlSto
     await told(store, message)
     after = await stored(store)
     assert (after.posted_in, after.ts, after.due, after.attempts, after.error) == ("C01OPS", "1.1", None, 0, None)
+    assert after.held_until is None
     assert await claim(store) == []
 
 
@@ -75,15 +77,61 @@ async def test_a_message_is_claimed_once_for_the_length_of_the_lease(database_ur
     assert sum(len(each) for each in claimed) == 1
 
 
+async def test_a_change_while_posting_is_told_by_whoever_is_posting_and_not_beside_them(store: SqlStore) -> None:
+    await announce(store)
+    assert len(await claim(store)) == 1
+    await announce(store)
+    assert await claim(store) == []
+    assert not await store.read(lambda tx: tx.messages_due(audit_channel=False))
+
+
+async def test_a_message_that_was_told_in_part_is_due_again_at_once(store: SqlStore) -> None:
+    await announce(store)
+    (message,) = await claim(store)
+    assert await told(store, message, whole=False)
+    (again,) = await claim(store)
+    assert again.ts == "1.1"
+    assert await told(store, again)
+    assert await claim(store) == []
+
+
 async def test_whoever_lost_the_lease_cannot_settle_the_message(store: SqlStore) -> None:
     await announce(store)
-    (late,) = await claim(store)
-    await announce(store)
+    (late,) = await claim(store, lease=-LEASE)
     (current,) = await claim(store)
-    await told(store, late, "late")
+    assert not await told(store, late, "late")
     assert (await stored(store)).ts is None
-    await told(store, current, "current")
+    assert await told(store, current, "current")
     assert (await stored(store)).ts == "current"
+
+
+async def test_a_message_that_was_told_without_the_lease_is_told_once_more(store: SqlStore) -> None:
+    await announce(store)
+    (late,) = await claim(store, lease=-LEASE)
+    (current,) = await claim(store)
+    assert await told(store, current, "current")
+    assert not await told(store, late, "late")
+    await store.write(lambda tx: tx.message_stale(late))
+    (again,) = await claim(store)
+    assert (again.ts, again.revision) == ("current", current.revision + 1)
+
+
+async def test_the_live_message_and_the_word_at_the_end_are_two_and_each_is_told_for_itself(store: SqlStore) -> None:
+    await announce(store)
+    await store.write(lambda tx: tx.announce_end(RUN))
+    messages = await claim(store)
+    assert sorted(message.kind for message in messages) == [END, LIVE]
+    (end,) = (message for message in messages if message.kind == END)
+    assert await told(store, end, "2.2")
+    live, ended = await store.read(lambda tx: tx.messages(RUN.id))
+    assert (live.kind, live.ts, live.due is None) == (LIVE, None, False)
+    assert (ended.kind, ended.ts, ended.due) == (END, "2.2", None)
+
+
+async def test_a_later_announcement_does_not_put_off_an_earlier_one(store: SqlStore) -> None:
+    await announce(store)
+    await announce(store, 3600)
+    assert len(await claim(store)) == 1
 
 
 async def test_a_message_that_could_not_be_told_is_tried_later_and_says_why(store: SqlStore) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot.domain.runs import Run, State
+from bot.domain.runs import ENDED, Run, RunStep, State
 from bot.storage.store import SqlStore
 from tests.integration.conftest import OpenStore
 from tests.made_up import NOON, run
@@ -22,8 +23,8 @@ async def insert(store: SqlStore, *runs: Run) -> list[bool]:
     return await store.write(work)
 
 
-async def claim(store: SqlStore, limit: int = 50) -> list[Run]:
-    return await store.write(lambda tx: tx.claim_runs(tx.now + LEASE, limit))
+async def claim(store: SqlStore, limit: int = 50, states: Collection[State] = (State.READY,)) -> list[Run]:
+    return await store.write(lambda tx: tx.claim_runs(states, tx.now + LEASE, limit))
 
 
 async def move(store: SqlStore, token: int, before: set[State], after: State, **changes: Any) -> Run | None:
@@ -40,6 +41,14 @@ async def test_a_run_comes_back_as_it_was_written(store: SqlStore) -> None:
         ended_at=NOON,
         instance_id="i-1",
         token=2**40,
+        attempts=3,
+        status="Waiting “for” <a person>",
+        steps=[RunStep("Ask 🙂", "SUCCEEDED", NOON, NOON + timedelta(seconds=0.25)), RunStep("Do", "IN_PROGRESS", NOON)],
+        outputs={"answer": {"deep": [1, 2.5, True, None, "<@U01>"]}},
+        looks=7,
+        cancel_by="U02BOB",
+        cancel_sent=True,
+        lock_key='restart-service {"env": "ä"}',
     )
     assert await insert(store, odd) == [True]
     assert await store.read(lambda tx: tx.run(odd.id)) == odd
@@ -74,7 +83,45 @@ async def test_what_is_not_due_or_has_ended_is_not_claimed(store: SqlStore) -> N
     later = NOON + timedelta(days=36500)
     await insert(store, run(due=later), run(id="R-2", request_key="2", due=None))
     assert not await store.read(lambda tx: tx.runs_due())
+    assert await claim(store, states=list(State)) == []
+
+
+async def test_a_claim_takes_runs_of_the_states_it_names_alone(store: SqlStore) -> None:
+    await insert(store, *(run(id=f"R-{state}", request_key=state, state=state) for state in State))
+    launches = await claim(store, states={State.READY, State.LAUNCHING})
+    assert {each.state for each in launches} == {State.READY, State.LAUNCHING}
+    assert [each.state for each in await claim(store, states={State.UNKNOWN})] == [State.UNKNOWN]
+    assert [each.state for each in await claim(store, states={State.RUNNING, State.READY})] == [State.RUNNING]
+
+
+async def test_what_was_claimed_and_not_begun_can_be_given_back(store: SqlStore) -> None:
+    await insert(store, run())
+    (held,) = await claim(store)
     assert await claim(store) == []
+    await store.write(lambda tx: tx.release_runs([replace(held, token=held.token - 1)]))
+    assert await claim(store) == []
+    await store.write(lambda tx: tx.release_runs([held]))
+    assert [each.token for each in await claim(store)] == [held.token + 1]
+
+
+async def test_no_two_open_runs_hold_the_same_lock(store: SqlStore) -> None:
+    others = [run(id=f"R-{n}", request_key=f"{n}", lock_key="env=production") for n in range(2)]
+    assert await insert(store, run(lock_key="env=production"), *others) == [True, False, False]
+    assert await store.read(lambda tx: tx.run_with_lock("env=production")) == "R-0123456789"
+
+
+@pytest.mark.parametrize("end", sorted(ENDED))
+async def test_a_run_that_is_over_holds_no_lock_and_an_unknown_one_does(store: SqlStore, end: State) -> None:
+    await insert(store, run(state=State.LAUNCHING, lock_key="env=production"))
+    lost = await move(store, 1, {State.LAUNCHING}, State.UNKNOWN)
+    assert lost is not None
+    assert lost.lock_key == "env=production"
+    if end is not State.NOT_STARTED:
+        assert await move(store, 1, {State.UNKNOWN}, State.RUNNING) is not None
+    over = await move(store, 1, {State.UNKNOWN, State.RUNNING}, end)
+    assert over is not None
+    assert over.lock_key is None
+    assert await store.read(lambda tx: tx.run_with_lock("env=production")) is None
 
 
 async def test_a_claim_takes_the_longest_due_first_and_holds_it_for_its_lease(store: SqlStore) -> None:

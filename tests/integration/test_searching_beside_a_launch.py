@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,9 @@ class ListsOne:
 
     async def list_instances(self, workflow_id: str, page_size: int, page_number: int) -> InstancePage:
         return InstancePage((self._instance,), 1)
+
+    def get(self, name: str) -> ListsOne:
+        return self
 
 
 def _run(number: int, state: State, now: datetime) -> Run:
@@ -62,18 +66,21 @@ async def test_a_lost_run_never_gets_the_instance_whose_own_run_notes_it_just_th
     here.start()
     there.start()
 
-    async def note_the_answer() -> None:
+    loop = asyncio.get_running_loop()
+
+    def note_the_answer() -> None:
         """What the other replica commits, between any two questions of the search."""
-        await there.write(
+        answer = there.write(
             lambda tx: tx.move_run("R-2", 1, {State.LAUNCHING}, State.RUNNING, instance_id="i-2", due=now)
         )
+        asyncio.run_coroutine_threadsafe(answer, loop).result(10)
 
     _interrupt(monkeypatch, note_the_answer)
     try:
         for run in (lost, launching):
             await here.write(lambda tx, run=run: tx.insert_run(run))  # type: ignore[misc]  # mypy can't type a lambda's default
         instance = Instance("i-2", "IN_PROGRESS", "Running", now, None, source_api=True)
-        await find_lost_run(lost, here, {"default": ListsOne(instance)})  # type: ignore[dict-item]  # nothing else is called
+        await find_lost_run(lost, here, ListsOne(instance))  # type: ignore[arg-type]  # nothing else is called
         found = await here.read(lambda tx: tx.run("R-1"))
         assert found == replace(found, state=State.UNKNOWN, instance_id=None)
     finally:
@@ -88,19 +95,19 @@ def _interrupt(monkeypatch: pytest.MonkeyPatch, deed: Any) -> None:
     taken, rivals = RunRows.instances_taken, RunRows.lost_rivals
     done: list[bool] = []
 
-    async def once() -> None:
+    def once() -> None:
         if not done:
             done.append(True)
-            await deed()
+            deed()
 
-    async def instances_taken(self: Any, instance_ids: Collection[str]) -> set[str]:
-        found = await taken(self, instance_ids)
-        await once()
+    def instances_taken(self: Any, instance_ids: Collection[str]) -> set[str]:
+        found = taken(self, instance_ids)
+        once()
         return found
 
-    async def lost_rivals(self: Any, run: Run, within: timedelta) -> int:
-        found = await rivals(self, run, within)
-        await once()
+    def lost_rivals(self: Any, run: Run, within: timedelta) -> int:
+        found = rivals(self, run, within)
+        once()
         return found
 
     monkeypatch.setattr(RunRows, "instances_taken", instances_taken)

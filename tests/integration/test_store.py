@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from bot.domain.errors import NotRecorded
+from bot.domain.policy import Policy
 from bot.storage.engine import open_engines
 from bot.storage.store import GROUP, SqlStore
 from bot.storage.tables import policies
@@ -148,6 +149,7 @@ async def test_two_replicas_write_one_chain(postgres_url: str, open_store: OpenS
 WRITER = """
 import asyncio, sys
 from bot.domain.audit import Act, Entry
+from bot.domain.policy import Policy
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 
@@ -249,7 +251,7 @@ async def test_a_database_that_does_not_answer_is_told_as_not_recorded(open_stor
 async def test_moments_come_back_in_utc(store: SqlStore) -> None:
     def work(tx: Any) -> None:
         tx.insert_run(run(launched_at=NOON))
-        tx.replace_policy([], [], digest="d" * 64, source="", applied_by="me")
+        tx.replace_policy(Policy(), digest="d" * 64, source="", applied_by="me")
 
     await store.write(work)
     found = await store.read(lambda tx: tx.run("R-0123456789"))

@@ -61,11 +61,12 @@ class StoredInstance:
             last = index == len(self.steps) - 1
             if reached < index * self.step_seconds:
                 break
-            done = reached >= (index + 1) * self.step_seconds and final != "CANCELED"
-            state = "SUCCEEDED" if reached >= (index + 1) * self.step_seconds else "IN_PROGRESS"
-            if final == "CANCELED" and state == "IN_PROGRESS":
+            # An instance that ended by itself has done all its steps, whatever is lost in adding up its seconds.
+            done = reached >= (index + 1) * self.step_seconds or final not in ("IN_PROGRESS", "CANCELED")
+            state = "SUCCEEDED" if done else "IN_PROGRESS"
+            if final == "CANCELED" and not done:
                 state = "CANCELED"
-            if done and last and final != "IN_PROGRESS":
+            if last and done and final not in ("IN_PROGRESS", "CANCELED"):
                 state = final
             states.append((name, state))
         return states

@@ -24,6 +24,7 @@ DEFAULT_SCOPES = (
     "chat:write",
     "chat:write.public",
     "commands",
+    "files:write",
     "im:history",
     "im:write",
     "usergroups:read",

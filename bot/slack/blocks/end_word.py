@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bot.domain.runs import Run, State
-from bot.slack.blocks.run_words import MARKS, state_words
+from bot.slack.blocks.run_words import MARKS, canceller, state_words
 from bot.slack.blocks.text import cut, escape, person
 
 TEXT_LIMIT = 3500  # characters; Slack advises to stay below 4,000 (Slack docs: chat.postMessage)
@@ -28,7 +28,7 @@ def end_word(run: Run) -> tuple[str, str | None]:
 
 def _verb(run: Run) -> str:
     if run.state is State.CANCELLED:
-        return f"was {state_words(run)}" + (f" by {person(run.cancel_by)}" if run.cancel_by else "")
+        return f"was {state_words(run)}" + (f" by {canceller(run)}" if run.cancel_by else "")
     if run.state is State.NOT_STARTED:
         return "was not started"
     if run.state is State.UNKNOWN:

@@ -17,7 +17,7 @@ from slack_sdk.models.blocks import (
 
 from bot.domain.inputs import as_text
 from bot.domain.runs import ENDED, Run, State
-from bot.slack.blocks.run_words import MARKS, state_words, steps_text
+from bot.slack.blocks.run_words import MARKS, canceller, state_words, steps_text
 from bot.slack.blocks.text import SECTION, SHOWN_VALUE, code, cut, escape, moment, person
 from bot.slack.ids import Action
 
@@ -89,8 +89,8 @@ def _what_is_known(run: Run) -> str:
         case State.READY if run.error:
             return f"{quoted}Nothing was started yet. The bot tries again by itself; there is nothing to do."
         case State.RUNNING if run.cancel_by:
-            return f"{quoted}{person(run.cancel_by)} has asked to cancel it."
-        case State.RUNNING if run.error:
+            return f"{quoted}Cancelling, as {canceller(run)} has asked."
+        case State.RUNNING if run.error and run.looks:
             return f"{quoted}The bot can't see how it goes at the moment, and keeps looking."
         case State.RUNNING if run.status:
             return f"Datadog calls its state {code(cut(run.status, 100))}."
@@ -98,7 +98,7 @@ def _what_is_known(run: Run) -> str:
             return quoted + _unknown(run)
         case State.FAILED | State.SUCCEEDED | State.CANCELLED:
             said = f"Datadog says {code(cut(run.status, 100))}.\n" if run.state is State.FAILED and run.status else ""
-            by = f"By {person(run.cancel_by)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
+            by = f"By {canceller(run)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
             outputs = code(cut(as_text(run.outputs), SHOWN_OUTPUTS)) if run.outputs else ""
             return (said + by + quoted + (f"*Outputs*  {outputs}" if outputs else "")).rstrip("\n")
         case _:

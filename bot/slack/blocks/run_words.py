@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.runs import Run, RunStep, State
-from bot.slack.blocks.text import code, cut, escape
+from bot.domain.runs import OPERATOR, Run, RunStep, State
+from bot.slack.blocks.text import code, cut, escape, person
 
 SHOWN_STEPS = 20  # Datadog allows 150; the rest is counted
 
@@ -37,7 +37,7 @@ def state_words(run: Run) -> str:
     """Where a run is, as a person would say it."""
     took = f" after {duration(run.launched_at, run.ended_at)}" if run.launched_at and run.ended_at else ""
     words = {
-        State.READY: "waiting to be started" if run.attempts == 0 else "will be tried again",
+        State.READY: "will be tried again" if run.error else "waiting to be started",
         State.LAUNCHING: "starting",
         State.RUNNING: "being cancelled" if run.cancel_by else "running",
         State.SUCCEEDED: f"succeeded{took}",
@@ -47,6 +47,13 @@ def state_words(run: Run) -> str:
         State.UNKNOWN: "outcome unknown",
     }
     return words[run.state]
+
+
+def canceller(run: Run) -> str:
+    """Who has asked to cancel it; empty: nobody."""
+    if run.cancel_by == OPERATOR:
+        return "whoever runs the bot"
+    return person(run.cancel_by) if run.cancel_by else ""
 
 
 def steps_text(steps: Sequence[RunStep]) -> str:

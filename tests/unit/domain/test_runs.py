@@ -4,16 +4,24 @@ from itertools import product
 
 import pytest
 
-from bot.domain.runs import State, may_follow
+from bot.domain.runs import ENDED, State, may_follow
 
 # Written out once more, by hand: a new move is a decision, and this is where it is made twice.
 LEGAL = {
+    (State.READY, State.READY),
     (State.READY, State.LAUNCHING),
     (State.READY, State.NOT_STARTED),
+    (State.READY, State.CANCELLED),
     (State.LAUNCHING, State.RUNNING),
     (State.LAUNCHING, State.NOT_STARTED),
     (State.LAUNCHING, State.READY),
     (State.LAUNCHING, State.UNKNOWN),
+    (State.RUNNING, State.RUNNING),
+    (State.RUNNING, State.SUCCEEDED),
+    (State.RUNNING, State.FAILED),
+    (State.RUNNING, State.CANCELLED),
+    (State.RUNNING, State.UNKNOWN),
+    (State.UNKNOWN, State.UNKNOWN),
     (State.UNKNOWN, State.RUNNING),
     (State.UNKNOWN, State.NOT_STARTED),
 }
@@ -26,9 +34,14 @@ def test_a_run_moves_only_where_it_may(before: State, after: State) -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_nothing_that_may_have_been_sent_is_made_ready_again_but_by_its_own_launch(state: State) -> None:
-    assert may_follow(state, State.READY) is (state is State.LAUNCHING)
+    assert may_follow(state, State.READY) is (state in (State.READY, State.LAUNCHING))
 
 
-@pytest.mark.parametrize("state", [State.RUNNING, State.NOT_STARTED, State.UNKNOWN])
+@pytest.mark.parametrize("state", sorted(set(State) - {State.READY}))
 def test_what_was_sent_or_has_ended_is_never_launched_again(state: State) -> None:
     assert not may_follow(state, State.LAUNCHING)
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+def test_what_is_over_stays_as_it_ended(state: State) -> None:
+    assert not any(may_follow(state, after) for after in State)

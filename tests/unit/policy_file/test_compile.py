@@ -114,8 +114,8 @@ def test_options_can_be_fewer_than_datadogs() -> None:
         ("{ default: 9007199254740993 }", COUNT, "count.default: Whole numbers beyond"),
         ("{ default: .inf }", COUNT, "count.default: This number is too large"),
         ("{ default: 2026-01-01 }", COUNT, "count.default: This takes a number"),
-        ("{ options: [2026-01-01] }", ENV, "env.options[1]: This takes text"),
-        ("{ default: { on: 2026-01-01 } }", Parameter("o", InputType.OBJECT), "o.default: “2026-01-01” is not"),
+        ("{ options: [2026-01-01] }", ENV, "env.options[1]: “2026-01-01” is not allowed by the workflow"),
+        ("{ default: { on: .inf } }", Parameter("o", InputType.OBJECT), "o.default: This number is too large"),
         ("{ default: { 1: a } }", Parameter("o", InputType.OBJECT), "o.default: Names in a JSON object"),
         ("{ pattern: '[a-z]+', default: A1 }", Parameter("s", InputType.STRING), "s.default: “A1” does not match"),
     ],
@@ -123,6 +123,11 @@ def test_options_can_be_fewer_than_datadogs() -> None:
 def test_the_file_narrows_datadogs_inputs_and_never_widens_them(fields: str, parameter: Parameter, error: str) -> None:
     line = errors_of(f"{WORKFLOW}      {parameter.name}: {fields}\n", parameter)[0]
     assert line.startswith(f"workflows.yml:6: workflows.restart.inputs.{error}"), line
+
+
+def test_a_date_without_quotes_is_the_text_that_was_written() -> None:
+    assert only_input("{ default: 2026-01-01 }", Parameter("day", InputType.STRING)).default == "2026-01-01"
+    assert only_input("{ default: { on: 2026-01-01 } }", Parameter("o", InputType.OBJECT)).default == {"on": "2026-01-01"}
 
 
 def test_an_input_that_datadog_does_not_have_is_refused_with_a_near_miss() -> None:

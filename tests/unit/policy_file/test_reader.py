@@ -23,6 +23,8 @@ tests:
   - { who: U01ALICE, in: C01OPS, run: restart-service, with: { env: production }, expect: deny }
 """
 
+FREEZE = "{ run: ['*'], from: 2026-12-20T08:00Z, until: 2026-12-24T18:00Z, reason: holidays }"
+
 
 def errors_of(text: str) -> list[str]:
     with pytest.raises(InvalidPolicy) as error:
@@ -99,12 +101,12 @@ def test_a_good_file_is_read_with_its_digest() -> None:
             "approval: {}",
             "11: rules[1]: “approval”: this version of the bot has no approval yet",
         ),
-        (
-            "tags: [ops]",
-            "lock_on: [env]",
-            "5: workflows.restart-service: “lock_on”: this version of the bot has no locks yet",
-        ),
-        ("rules:", "freezes: []\nrules:", "1: “freezes”: this version of the bot has no freezes yet"),
+        ("tags: [ops]", "lock_on: env", "7: workflows.restart-service.lock_on: input should be a valid list"),
+        ("tags: [ops]", "limits: { at_once: 0 }", "7: workflows.restart-service.limits.at_once: input should be greater"),
+        ("tags: [ops]", "limits: { cool_down: soon }", "7: workflows.restart-service.limits.cool_down: “soon” is not"),
+        ("tags: [ops]", "limits: { per_person: 3 }", "7: workflows.restart-service.limits.per_person: “3” is not"),
+        ("rules:", f"freezes: [{FREEZE}]\nrules:".replace("T08:00Z", ""), "10: freezes[1].from: “2026-12-20” is not"),
+        ("rules:", f"freezes: [{FREEZE}]\nrules:".replace("-24T", "-19T"), "10: freezes[1]: “until” has to be later"),
         ("expect: deny", "expect: maybe", "13: tests[1].expect: input should be 'allow' or 'deny'"),
         ("env: {", f"{'x' * 201}: {{", "5: workflows.restart-service: an input's name has 1 to 200 characters"),
     ],

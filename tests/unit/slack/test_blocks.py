@@ -292,7 +292,9 @@ def test_every_refusal_says_why_whom_to_ask_and_that_nothing_was_started(reason:
 
 def test_a_refusal_names_what_would_do() -> None:
     elsewhere = Decision(Verdict.DENY, Reason.NOT_IN_THIS_CHANNEL, 1, channels=("C01OPS", "C02SEC"))
-    assert "Use it in <#C01OPS> or <#C02SEC>." in error_text.refusal("x", elsewhere, [])
+    assert "Use it in <#C01OPS> or <#C02SEC>: rule 1 of the policy." in error_text.refusal("x", elsewhere, [])
+    worded = replace(elsewhere, words="allow alice in C01OPS")
+    assert "rule 1 of the policy says `allow alice in C01OPS`." in error_text.refusal("x", worded, [])
     values_ = Decision(Verdict.DENY, Reason.NOT_WITH_THESE_VALUES, 4, when={"env": ("staging", "dev")})
     assert "Rule 4 allows `env` as `staging` or `dev`." in error_text.refusal("x", values_, [])
 
