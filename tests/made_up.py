@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import string
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.inputs import Input, InvalidInput
 from bot.domain.runs import Run, State
 from bot.domain.workflows import AllowedValue, InputType
@@ -144,6 +144,17 @@ def _numbered(kind: InputType, number: int, prefix: str) -> AllowedValue:
     return AllowedValue(value, f"{prefix} {number}" if number else "")
 
 
+TIMES = st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=30)).map(
+    lambda time: timedelta(seconds=round(time.total_seconds()))
+)
+LIMITS = st.builds(
+    Limits,
+    at_once=st.none() | st.integers(1, 1000),
+    cool_down=st.none() | TIMES,
+    per_person=st.none() | st.tuples(st.integers(1, 1000), TIMES),
+)
+
+
 @st.composite
 def entries(draw: st.DrawFn, most: int = 4) -> CatalogueEntry:
     """One workflow with odd and long words, and up to `most` inputs."""
@@ -155,4 +166,10 @@ def entries(draw: st.DrawFn, most: int = 4) -> CatalogueEntry:
         description=draw(LONG_TEXT)[:2000],
         inputs=tuple(draw(inputs(f"field {number}")) for number in range(count)),
         definition_hash="d" * 64,
+        account=draw(st.sampled_from(["default", "other"])),
+        datadog_hash=draw(st.sampled_from(["", "h" * 64])),
+        wording=draw(st.dictionaries(st.sampled_from(["field 0", "field 1"]), st.fixed_dictionaries({"label": TEXT}))),
+        unfit=draw(TEXT),
+        lock_on=tuple(f"field {number}" for number in range(draw(st.integers(0, count)))),
+        limits=draw(LIMITS),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+import rfc8785
 
 from bot.domain.inputs import Input
 
@@ -50,11 +52,15 @@ class CatalogueEntry:
         return ("*", self.name, *(f"tag:{tag}" for tag in self.tags))
 
     def lock_key(self, values: Mapping[str, Any]) -> str | None:
-        """The same for runs that may not go on at once; None where the workflow locks on nothing."""
+        """The same for runs that may not go on at once; None where the workflow locks on nothing.
+
+        A digest: values may be longer than a database's index holds, and no business of who reads the row.
+        """
         if not self.lock_on:
             return None
-        parts = {name: values.get(name) for name in self.lock_on}
-        return f"{self.name} {json.dumps(parts, sort_keys=True)}"
+        # Canonical, so that values that count as equal (1 and 1.0) are one lock.
+        parts = rfc8785.dumps({name: values.get(name) for name in self.lock_on})
+        return f"{self.name} {hashlib.sha256(parts).hexdigest()}"
 
     def input(self, name: str) -> Input | None:
         return next((field for field in self.inputs if field.name == name), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,8 +18,9 @@ from bot.domain.inputs import Input, InvalidInput, as_text, same
 from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Freeze, Grant, Policy
 from bot.domain.workflows import AllowedValue, InputType, Parameter, WorkflowDefinition
 from bot.policy_file.reader import Place, PolicySource, did_you_mean
-from bot.policy_file.schema import InputFields, LimitFields, WorkflowFields, seconds
+from bot.policy_file.schema import GROUP, USER, InputFields, LimitFields, WorkflowFields, seconds
 
+SUBJECT = re.compile(f"{USER}|{GROUP}")
 TITLE_LIMIT = 150  # characters, as for a title in the file; Datadog's own names may be longer
 INPUT_LIMIT = 90  # a modal holds 100 blocks (Slack docs: surfaces/modals); the rest is for words around the fields
 
@@ -291,7 +293,7 @@ def _subjects(source: PolicySource, place: Place, names: list[str], problems: li
     for number, name in enumerate(names):
         if name in people:
             subjects.update(dict.fromkeys([*people[name].users, *people[name].groups]))
-        elif name == EVERYONE or (name[:1] in "SUW" and name.isalnum() and name.isupper()):
+        elif name == EVERYONE or SUBJECT.fullmatch(name):
             subjects[name] = None
         else:
             hint = did_you_mean(name, list(people)) or ". Name a set under “people” or a Slack user id"

@@ -91,7 +91,7 @@ def seconds(duration: str) -> int:
 class AccountFields(_Strict):
     """`accounts.<name>`: one Datadog organisation beside the environment's own; keys by reference, never by value."""
 
-    site: str = Field(description="As in DD_SITE.")
+    site: str = Field(min_length=1, max_length=100, description="As in DD_SITE.")
     api_key_env: Variable | None = Field(default=None, description="The environment variable that holds the API key.")
     app_key_env: Variable | None = Field(default=None, description="That of the application key.")
     access_token_env: Variable | None = Field(default=None, description="That of an OAuth token, instead of the keys.")

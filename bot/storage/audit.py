@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
@@ -17,12 +19,21 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+_APPEND = sa.insert(audit_records)
+_MOVE_HEAD = sa.update(audit_head).values(seq=sa.bindparam("last"), hash=sa.bindparam("prev"))
+
+
+@functools.cache
+def _head(dialect: str) -> sa.Select[Any]:
+    clock = sa.func.clock_timestamp() if dialect == "postgresql" else sa.literal(None)
+    return sa.select(audit_head.c.seq, audit_head.c.hash, clock).with_for_update()
+
+
 def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | None) -> None:
     """Chain the entries to the trail. Called last in a transaction: it takes the one row that all writers share."""
     if not entries:
         return
-    clock = sa.func.clock_timestamp() if connection.dialect.name == "postgresql" else sa.literal(None)
-    head = (connection.execute(sa.select(audit_head.c.seq, audit_head.c.hash, clock).with_for_update())).one()
+    head = connection.execute(_head(connection.dialect.name)).one()
     seq, prev, at = head[0], head[1], head[2] or datetime.now(UTC)
     rows = []
     for entry in entries:
@@ -41,8 +52,8 @@ def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | Non
                 "hash": prev,
             }
         )
-    connection.execute(sa.insert(audit_records), rows)
-    connection.execute(sa.update(audit_head).values(seq=seq, hash=prev))
+    connection.execute(_APPEND, rows)
+    connection.execute(_MOVE_HEAD, {"last": seq, "prev": prev})
 
 
 class AuditRows:

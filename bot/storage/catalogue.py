@@ -14,6 +14,8 @@ from bot.domain.policy import Effect
 from bot.domain.workflows import AllowedValue, InputType
 from bot.storage.tables import grants, workflow_targets, workflows
 
+_BY_NAME = sa.select(workflows).where(workflows.c.name == sa.bindparam("name"))
+
 
 class CatalogueRows:
     """Reading the catalogue."""
@@ -22,7 +24,7 @@ class CatalogueRows:
     now: datetime
 
     def entry(self, name: str) -> CatalogueEntry | None:
-        row = (self.connection.execute(sa.select(workflows).where(workflows.c.name == name))).one_or_none()
+        row = self.connection.execute(_BY_NAME, {"name": name}).one_or_none()
         return None if row is None else _entry(row)
 
     def entries(self) -> list[CatalogueEntry]:

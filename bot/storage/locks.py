@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +14,10 @@ from bot.storage.tables import locks, runs, workflows
 OPEN = [state.value for state in (State.READY, State.LAUNCHING, State.RUNNING)]
 
 
+_LOCKS = sa.select(locks).where(locks.c.until > sa.bindparam("now")).order_by(locks.c.id)
+_LOCKS_ON = _LOCKS.where(locks.c.workflow == sa.bindparam("workflow"))
+
+
 class LockRows:
     """Taking and releasing locks, and counting runs."""
 
@@ -21,12 +26,12 @@ class LockRows:
 
     def locks(self, workflow: str | None = None) -> list[Lock]:
         """The locks that hold, of one workflow or of all."""
-        query = sa.select(locks).where(locks.c.until > self.now).order_by(locks.c.id)
+        values: dict[str, Any] = {"now": self.now}
         if workflow is not None:
-            query = query.where(locks.c.workflow == workflow)
+            values["workflow"] = workflow
+        rows = self.connection.execute(_LOCKS if workflow is None else _LOCKS_ON, values)
         return [
-            Lock(r.workflow, r.conditions, r.owner_id, r.owner_name, r.reason, r.taken_at, r.until, r.id)
-            for r in self.connection.execute(query)
+            Lock(r.workflow, r.conditions, r.owner_id, r.owner_name, r.reason, r.taken_at, r.until, r.id) for r in rows
         ]
 
     def add_lock(self, lock: Lock) -> int:

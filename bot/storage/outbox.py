@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,15 @@ from bot.use_cases.ports import Message
 LIVE, END = "live", "end"  # the kinds of messages
 
 
+@functools.cache
+def _announce(dialect: str) -> Any:
+    """A new message; or one more revision of one that is there, due no later than it was."""
+    insert = insert_into(dialect, messages)
+    sooner = sa.case((messages.c.due < insert.excluded.due, messages.c.due), else_=insert.excluded.due)
+    changes = {"revision": messages.c.revision + 1, "attempts": 0, "due": sooner}
+    return insert.on_conflict_do_update(index_elements=[messages.c.run_id, messages.c.kind], set_=changes)
+
+
 class OutboxRows:
     """Asking for messages, claiming them, and recording what became of them."""
 
@@ -23,21 +33,16 @@ class OutboxRows:
 
     def announce_run(self, run: Run, due: datetime) -> None:
         """Have the run's live message posted or brought up to date, at `due` or before."""
-        sooner = sa.case((messages.c.due < due, messages.c.due), else_=due)
-        self._ask(run, LIVE, due, sooner)
+        self._ask(run, LIVE, due)
 
     def announce_end(self, run: Run) -> None:
         """Have the requester told, in the message's thread, that the run is over or has been lost."""
-        self._ask(run, END, self.now, self.now)
+        self._ask(run, END, self.now)
 
-    def _ask(self, run: Run, kind: str, due: datetime, again: Any) -> None:
-        row = {"channel_id": run.channel_id, "revision": 1, "token": 0, "attempts": 0, "due": due}
-        changes = {"revision": messages.c.revision + 1, "attempts": 0, "due": again}
-        self.connection.execute(
-            insert_into(self.connection, messages)
-            .values(run_id=run.id, kind=kind, **row)
-            .on_conflict_do_update(index_elements=[messages.c.run_id, messages.c.kind], set_=changes)
-        )
+    def _ask(self, run: Run, kind: str, due: datetime) -> None:
+        row = {"run_id": run.id, "kind": kind, "channel_id": run.channel_id, "due": due}
+        first = {"revision": 1, "token": 0, "attempts": 0}
+        self.connection.execute(_announce(self.connection.dialect.name), {**row, **first})
 
     def messages(self, run_id: str) -> list[Message]:
         """The run's messages: `live` and, once it is over, `end`."""

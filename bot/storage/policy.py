@@ -14,6 +14,13 @@ from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage.catalogue import entry_row
 from bot.storage.tables import accounts, freezes, grants, policies, workflow_targets, workflows
 
+_IN_FORCE = (
+    sa.select(grants).where(grants.c.until.is_(None) | (grants.c.until > sa.bindparam("now"))).order_by(grants.c.id)
+)
+_GRANTS = _IN_FORCE.where(grants.c.subject.in_(sa.bindparam("subjects", expanding=True)))
+_GRANTS_FOR = _GRANTS.where(grants.c.target.in_(sa.bindparam("targets", expanding=True)))
+_FREEZES = sa.select(freezes).where(freezes.c.ends > sa.bindparam("now")).order_by(freezes.c.begins)
+
 
 class PolicyRows:
     """Reading and replacing what is in force."""
@@ -26,14 +33,15 @@ class PolicyRows:
 
     def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
         """The grants in force of these subjects, for these targets."""
-        query = self._in_force().where(grants.c.subject.in_(sorted(subjects)))
+        values: dict[str, Any] = {"now": self.now, "subjects": sorted(subjects)}
+        query = _GRANTS if targets is None else _GRANTS_FOR
         if targets is not None:
-            query = query.where(grants.c.target.in_(sorted(targets)))
-        return [_grant(row) for row in self.connection.execute(query)]
+            values["targets"] = sorted(targets)
+        return [_grant(row) for row in self.connection.execute(query, values)]
 
     def all_grants(self) -> list[Grant]:
         """Every grant in force."""
-        return [_grant(row) for row in self.connection.execute(self._in_force())]
+        return [_grant(row) for row in self.connection.execute(_IN_FORCE, {"now": self.now})]
 
     def groups_named(self) -> set[str]:
         """The Slack user groups that any grant names: whoever decides has to know who is in them."""
@@ -42,8 +50,8 @@ class PolicyRows:
 
     def freezes(self) -> list[Freeze]:
         """The freezes that are not over."""
-        query = sa.select(freezes).where(freezes.c.ends > self.now).order_by(freezes.c.begins)
-        return [Freeze(tuple(row.targets), row.begins, row.ends, row.reason) for row in self.connection.execute(query)]
+        rows = self.connection.execute(_FREEZES, {"now": self.now})
+        return [Freeze(tuple(row.targets), row.begins, row.ends, row.reason) for row in rows]
 
     def accounts(self) -> list[Account]:
         """The Datadog accounts that the policy names beside the environment's own."""
@@ -89,9 +97,6 @@ class PolicyRows:
         statement = sa.delete(grants).where(grants.c.id == grant_id, grants.c.rule == 0).returning(grants)
         row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else _grant(row)
-
-    def _in_force(self) -> sa.Select[Any]:
-        return sa.select(grants).where(grants.c.until.is_(None) | (grants.c.until > self.now)).order_by(grants.c.id)
 
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:

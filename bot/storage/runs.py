@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,33 @@ from bot.domain.runs import ENDED, Run, RunStep, State, may_follow
 from bot.storage.tables import runs
 
 
-def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+def insert_into(dialect: str, table: sa.Table) -> Any:
     """INSERT in the dialect at hand, which knows ON CONFLICT."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+# Statements of the way from a press to a launch are built once: building one costs more than the database takes for it.
+_BY_ID = sa.select(runs).where(runs.c.id == sa.bindparam("id"))
+_BY_KEY = sa.select(runs).where(runs.c.request_key == sa.bindparam("request_key"))
+
+
+@functools.cache
+def _insert(dialect: str) -> Any:
+    return insert_into(dialect, runs).on_conflict_do_nothing().returning(runs.c.id)
+
+
+@functools.cache
+def _move(columns: tuple[str, ...]) -> sa.UpdateBase:
+    return (
+        sa.update(runs)
+        .where(
+            runs.c.id == sa.bindparam("run_id"),
+            runs.c.state.in_(sa.bindparam("legal", expanding=True)),
+            (runs.c.token == sa.bindparam("held")) | (runs.c.state == State.UNKNOWN.value),
+        )
+        .values({column: sa.bindparam(f"new_{column}") for column in columns})
+        .returning(runs)
+    )
 
 
 class RunRows:
@@ -26,10 +51,10 @@ class RunRows:
     now: datetime
 
     def run(self, run_id: str) -> Run | None:
-        return self._one(runs.c.id == run_id)
+        return self._one(_BY_ID, {"id": run_id})
 
     def run_by_key(self, request_key: str) -> Run | None:
-        return self._one(runs.c.request_key == request_key)
+        return self._one(_BY_KEY, {"request_key": request_key})
 
     def runs(self, limit: int, *, user_id: str | None = None, state: State | None = None) -> list[Run]:
         query = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit)
@@ -64,9 +89,9 @@ class RunRows:
 
     def insert_run(self, run: Run) -> bool:
         """False where a run with the same request key is there already."""
-        statement = insert_into(self.connection, runs).values(**_row(run)).on_conflict_do_nothing()
         # By the row that comes back: on Postgres the driver's row count of an INSERT says nothing here.
-        return (self.connection.execute(statement.returning(runs.c.id))).one_or_none() is not None
+        inserted = self.connection.execute(_insert(self.connection.dialect.name), _row(run))
+        return inserted.one_or_none() is not None
 
     def move_run(self, run_id: str, token: int, before: Collection[State], after: State, **changes: Any) -> Run | None:
         """Move a run that is in one of the states `before`, or None. The token fences out a worker that lost its lease;
@@ -74,17 +99,10 @@ class RunRows:
         if "steps" in changes:
             changes["steps"] = _steps_json(changes["steps"])
         legal = [state.value for state in before if may_follow(state, after)]
-        statement = (
-            sa.update(runs)
-            .where(
-                runs.c.id == run_id,
-                runs.c.state.in_(legal),
-                (runs.c.token == token) | (runs.c.state == State.UNKNOWN.value),
-            )
-            .values(state=after.value, **_freed(after), **changes)
-            .returning(runs)
-        )
-        row = (self.connection.execute(statement)).one_or_none()
+        new = {"state": after.value, **_freed(after), **changes}
+        values = {f"new_{column}": value for column, value in new.items()}
+        moved = self.connection.execute(_move(tuple(new)), {"run_id": run_id, "legal": legal, "held": token, **values})
+        row = moved.one_or_none()
         return None if row is None else _run(row)
 
     def ask_cancel(self, run_id: str, user_id: str) -> Run | None:
@@ -129,8 +147,8 @@ class RunRows:
         )
         return [_run(row) for row in self.connection.execute(statement)]
 
-    def _one(self, condition: sa.ColumnElement[bool]) -> Run | None:
-        row = (self.connection.execute(sa.select(runs).where(condition))).one_or_none()
+    def _one(self, query: sa.Select[Any], values: dict[str, Any]) -> Run | None:
+        row = self.connection.execute(query, values).one_or_none()
         return None if row is None else _run(row)
 
 
@@ -140,7 +158,8 @@ def _freed(after: State) -> dict[str, Any]:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    return {**asdict(run), "state": run.state.value, "steps": _steps_json(run.steps)}
+    row = {field.name: getattr(run, field.name) for field in fields(run)}
+    return {**row, "state": run.state.value, "steps": _steps_json(run.steps)}
 
 
 def _run(row: Any) -> Run:

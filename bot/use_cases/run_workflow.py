@@ -14,7 +14,7 @@ from typing import Any
 from bot.domain.audit import Act, Entry, about
 from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Reason, Verdict, decide, narrowed
+from bot.domain.policy import Decision, Grant, Reason, Verdict, decide, narrowed
 from bot.domain.runs import Run, State
 from bot.use_cases import pace
 from bot.use_cases.obstacles import obstacle
@@ -95,17 +95,18 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
 
     def work(tx: Writing) -> Outcome:
         entry = tx.entry(ask.workflow)
-        decision = _permission(tx, ask, entry, admitted)
+        grants = tx.grants(ask.subjects, entry.targets) if entry else []
+        decision = _permission(ask, entry, grants, admitted)
         if entry is None or not decision.allowed:
             return _deny(tx, ask, decision)
         if ask.definition_hash not in (None, entry.definition_hash):
-            return Outdated(_shown(tx, ask, entry))
+            return Outdated(narrowed(grants, ask.subjects, entry, ask.channel_id))
         values = ask.read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(values.given)}
         if values.errors or missing:
-            return Incomplete(_shown(tx, ask, entry), Values(values.given, {**missing, **values.errors}))
+            shown = narrowed(grants, ask.subjects, entry, ask.channel_id)
+            return Incomplete(shown, Values(values.given, {**missing, **values.errors}))
         inputs = entry.with_defaults(values.given)
-        grants = tx.grants(ask.subjects, entry.targets)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
         if not decision.allowed:
             return _deny(tx, ask, decision)
@@ -119,17 +120,11 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
     return await store.write(work)
 
 
-def _shown(tx: Writing, ask: Ask, entry: CatalogueEntry) -> CatalogueEntry:
-    """The entry as a form may show it."""
-    return narrowed(tx.grants(ask.subjects, entry.targets), ask.subjects, entry, ask.channel_id)
-
-
-def _permission(tx: Writing, ask: Ask, entry: CatalogueEntry | None, admitted: frozenset[Kind]) -> Decision:
+def _permission(ask: Ask, entry: CatalogueEntry | None, grants: list[Grant], admitted: frozenset[Kind]) -> Decision:
     if not ask.actor.may_act(admitted):
         return Decision(Verdict.DENY, Reason.NOT_A_MEMBER)
     if entry is None:
         return Decision(Verdict.DENY, Reason.NOT_IN_CATALOGUE)
-    grants = tx.grants(ask.subjects, entry.targets)
     return decide(grants, ask.subjects, entry, ask.channel_id, None)
 
 

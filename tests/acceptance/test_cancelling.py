@@ -139,7 +139,7 @@ async def test_a_run_that_waits_is_cancelled_without_being_started(scene: Scene,
 
     await scene.alice.press("Cancel")
 
-    await scene.told(scene.alice, "was *cancelled*")
+    await scene.told(scene.alice, "was *cancelled before it was started*", f"By <@{ALICE}>")
     run = await scene.only_run(State.CANCELLED)
     faults.clear()
     await asyncio.sleep(2.5)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
+import jsonschema
 import pytest
 from pydantic import BaseModel, SecretStr
+from ruamel.yaml import YAML
 
 from tests.house_rules.repository import ROOT, files_like, project, text
 
@@ -44,10 +49,10 @@ def test_every_relative_link_leads_somewhere(path: Path) -> None:
     assert broken == []
 
 
-def _commands(group: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of every command below a group."""
+def _commands(group: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """The words of every command below a group, and the command."""
     if not isinstance(group, click.Group):
-        yield words
+        yield words, group
         return
     for name in group.list_commands(click.Context(group)):
         found = group.get_command(click.Context(group), name)
@@ -56,10 +61,10 @@ def _commands(group: click.Command, words: tuple[str, ...] = ()) -> Iterator[tup
 
 
 @pytest.fixture(scope="module")
-def commands() -> set[tuple[str, ...]]:
+def commands() -> dict[tuple[str, ...], click.Command]:
     from bot.cli import main
 
-    return set(_commands(main))
+    return dict(_commands(main))
 
 
 def _named_in_documents() -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -69,7 +74,7 @@ def _named_in_documents() -> Iterator[tuple[Path, tuple[str, ...]]]:
                 yield path, tuple(words.split())
 
 
-def test_documents_name_only_commands_that_exist(commands: set[tuple[str, ...]]) -> None:
+def test_documents_name_only_commands_that_exist(commands: dict[tuple[str, ...], click.Command]) -> None:
     groups = {command[:length] for command in commands for length in range(1, len(command) + 1)}
     # A command's own arguments may follow its name, but what begins a line has to be a command or a group.
     unknown = {
@@ -80,9 +85,23 @@ def test_documents_name_only_commands_that_exist(commands: set[tuple[str, ...]])
     assert unknown == set()
 
 
-def test_every_command_is_documented(commands: set[tuple[str, ...]]) -> None:
-    documents = "\n".join(text(path) for path in files_like("README.md", "docs/*.md"))
-    assert [" ".join(words) for words in sorted(commands) if f"workflow-bot {' '.join(words)}" not in documents] == []
+def test_every_command_has_a_row_that_names_each_of_its_options(
+    commands: dict[tuple[str, ...], click.Command],
+) -> None:
+    lines = re.findall(r"^\| `workflow-bot ([^`]+)` \|(.*)$", text(Path("docs/commands.md")), re.MULTILINE)
+    missing = []
+    for words, command in commands.items():
+        name = " ".join(words)
+        row = next((f"{typed} {says}" for typed, says in lines if f"{typed} ".startswith(f"{name} ")), None)
+        if row is None:
+            missing.append(name)
+            continue
+        for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
+            if not any(
+                re.search(rf"{word}\b", row) for word in (*option.opts, *option.secondary_opts) if word[:2] == "--"
+            ):
+                missing.append(f"{name} {option.opts[-1]}")
+    assert missing == []
 
 
 def _settings() -> set[str]:
@@ -153,28 +172,71 @@ def test_every_run_state_is_documented_and_the_diagram_shows_each_legal_move_and
 def test_every_field_of_the_policy_file_is_documented_and_no_other() -> None:
     from bot.policy_file import schema
 
-    models: tuple[type[BaseModel], ...] = (
-        schema.PolicyFields,
-        schema.PeopleFields,
-        schema.WorkflowFields,
-        schema.InputFields,
-        schema.RuleFields,
-        schema.ExampleFields,
-    )
+    models = [one for name, one in vars(schema).items() if isinstance(one, type) and issubclass(one, BaseModel)]
     fields = [info.alias or name for model in models for name, info in model.model_fields.items()]
+    assert len(fields) > len(schema.PolicyFields.model_fields)
     assert sorted(_first_cells("docs/policy.md")) == sorted(fields)
 
 
-def test_the_example_of_the_policy_page_is_a_valid_policy_that_passes_its_own_tests() -> None:
+def test_the_first_example_of_the_policy_page_passes_its_own_tests() -> None:
     from bot.cli.policy import failing_examples
     from bot.policy_file.compile import compile_policy
     from bot.policy_file.reader import parse_policy
 
-    example = re.search(r"```yaml\n(.*?)```", text(Path("docs/policy.md")), re.DOTALL)
-    assert example
-    source = parse_policy(example[1], "docs/policy.md")
+    source = parse_policy(_policies()[0], "docs/policy.md")
     assert source.fields.tests
     assert failing_examples(source, compile_policy(source, None)) == []
+
+
+def test_each_example_of_the_policy_page_is_a_valid_policy_for_the_bot_and_for_an_editor_with_the_schema() -> None:
+    from bot.policy_file.compile import compile_policy
+    from bot.policy_file.reader import parse_policy
+    from bot.policy_file.schema import policy_schema
+
+    for example in _policies():
+        compile_policy(parse_policy(example, "docs/policy.md"), None)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+        jsonschema.validate(json.loads(json.dumps(yaml.load(example))), policy_schema())
+
+
+def _policies() -> list[str]:
+    found = re.findall(r"```yaml\n(.*?)```", text(Path("docs/policy.md")), re.DOTALL)
+    assert found
+    return found
+
+
+def test_the_page_on_durability_has_every_time_of_the_lifecycle_as_it_is_and_no_other() -> None:
+    from bot.use_cases import pace
+
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", text(Path("docs/durability.md")), re.MULTILINE)
+    told = {name: [_number(part) for part in value.split(", ")] for name, value in rows}
+    real = {name: _numbers(value) for name, value in vars(pace).items() if name.isupper()}
+    assert told == real
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, timedelta):
+        return [value.total_seconds()]
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def _number(words: str) -> float:
+    """`15 min` in seconds; `20` as it is."""
+    number, _, unit = words.partition(" ")
+    return float(number) * {"": 1, "s": 1, "min": 60, "h": 3600}[unit]
+
+
+def test_the_page_on_installing_says_what_each_scope_and_event_is_for() -> None:
+    manifest = YAML(typ="safe").load(text(Path("manifest.yml")))
+    page = text(Path("docs/install.md"))
+    asked = [*manifest["oauth_config"]["scopes"]["bot"], *manifest["settings"]["event_subscriptions"]["bot_events"]]
+    assert [one for one in asked if f"`{one}`" not in page] == []
+
+
+def test_every_decision_is_linked_from_the_page_on_architecture() -> None:
+    page = text(Path("docs/architecture.md"))
+    assert [str(path) for path in files_like("docs/decisions/*.md") if f"decisions/{path.name}" not in page] == []
 
 
 def test_pictures_are_small() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
+from bot.domain.accounts import Account
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage.catalogue import input_json
@@ -15,11 +17,17 @@ ALICE = {"U01ALICE", "*"}
 
 
 async def apply(store: SqlStore, workflows: list[CatalogueEntry], grants: list[Grant]) -> int:
+    return await put(store, Policy(tuple(workflows), tuple(grants)))
+
+
+async def put(store: SqlStore, policy: Policy) -> int:
     return await store.write(
-        lambda tx: tx.replace_policy(
-            Policy(tuple(workflows), tuple(grants)), digest="d" * 64, source="version: 1", applied_by="me"
-        )
+        lambda tx: tx.replace_policy(policy, digest="d" * 64, source="version: 1", applied_by="me")
     )
+
+
+def without_ids(grants: list[Grant]) -> list[Grant]:
+    return [replace(grant, id=None) for grant in grants]
 
 
 async def found(store: SqlStore, search: str, limit: int = 100) -> list[str]:
@@ -39,21 +47,78 @@ async def test_a_workflow_comes_back_as_it_was_applied(store: SqlStore, made_up:
 
 async def test_grants_come_back_as_they_were_applied(store: SqlStore) -> None:
     grants = [
-        Grant(Effect.ALLOW, "U01ALICE", "tag:ops", "C01OPS", {"env": ("staging", True, 1, None)}, 1),
+        Grant(Effect.ALLOW, "U01ALICE", "tag:ops", "C01OPS", {"env": ("staging", True, 1, None)}, 1, "allow <alice>"),
         Grant(Effect.DENY, "*", "*", "*", {}, 2),
         Grant(Effect.ALLOW, "U02BOB", "restart-service", "*", {}, 3),
     ]
     await apply(store, [entry()], grants)
-    assert await store.read(lambda tx: tx.grants(ALICE)) == grants[:2]
-    assert await store.read(lambda tx: tx.grants(ALICE, ["*"])) == grants[1:2]
+    assert without_ids(await store.read(lambda tx: tx.grants(ALICE))) == grants[:2]
+    assert without_ids(await store.read(lambda tx: tx.grants(ALICE, ["*"]))) == grants[1:2]
+    assert without_ids(await store.read(lambda tx: tx.all_grants())) == grants
     assert await store.read(lambda tx: tx.grants([])) == []
+
+
+async def test_a_new_policy_leaves_the_grants_that_people_gave(store: SqlStore) -> None:
+    given = Grant(Effect.ALLOW, "U02BOB", "*", words="given by Ada")
+    await apply(store, [entry()], [Grant(Effect.ALLOW, "U01ALICE", "*", rule=1)])
+    number = await store.write(lambda tx: tx.add_grant(given))
+    await apply(store, [entry()], [Grant(Effect.ALLOW, "U03CARA", "*", rule=1)])
+    grants = await store.read(lambda tx: tx.all_grants())
+    assert {(grant.subject, grant.rule) for grant in grants} == {("U02BOB", 0), ("U03CARA", 1)}
+    (of_the_file,) = (grant.id for grant in grants if grant.from_file)
+    assert await store.write(lambda tx: tx.remove_grant(of_the_file)) is None
+    assert await store.write(lambda tx: tx.remove_grant(number)) == replace(given, id=number)
+    assert await store.write(lambda tx: tx.remove_grant(number)) is None
+
+
+async def test_a_grant_that_has_ended_lets_nobody_do_or_find_anything(store: SqlStore) -> None:
+    await apply(store, [entry()], [])
+
+    def give(tx: Any, seconds: float) -> None:
+        tx.add_grant(Grant(Effect.ALLOW, "U01ALICE", "*", until=tx.now + timedelta(seconds=seconds)))
+
+    await store.write(lambda tx: give(tx, -1))
+    assert await store.read(lambda tx: (tx.grants(ALICE), tx.all_grants())) == ([], [])
+    assert await found(store, "") == []
+    await store.write(lambda tx: give(tx, 3600))
+    assert len(await store.read(lambda tx: tx.grants(ALICE))) == 1
+    assert await found(store, "") == ["restart-service"]
+
+
+async def test_freezes_and_accounts_come_back_and_are_replaced(store: SqlStore) -> None:
+    begins = datetime.now(UTC).replace(microsecond=0)
+    freezes = (
+        Freeze(("*", "tag:ops"), begins, begins + timedelta(hours=1), "“Black Friday”"),
+        Freeze(("other",), begins - timedelta(hours=2), begins - timedelta(hours=1), "it is over"),
+    )
+    accounts = (Account("eu", "datadoghq.eu", "EU_API", "EU_APP", ""), Account("us", "datadoghq.com", "", "", "US_TOKEN"))
+    await put(store, Policy(freezes=freezes, accounts=accounts))
+    assert await store.read(lambda tx: (tx.freezes(), tx.accounts())) == ([freezes[0]], list(accounts))
+    await put(store, Policy())
+    assert await store.read(lambda tx: (tx.freezes(), tx.accounts())) == ([], [])
+
+
+async def test_the_groups_that_grants_name_are_known(store: SqlStore) -> None:
+    subjects = ["S0SRE", "U01ALICE", "*", "S0DBA", "S0SRE"]
+    await apply(store, [entry()], [Grant(Effect.ALLOW, subject, "*", rule=1) for subject in subjects])
+    assert await store.read(lambda tx: tx.groups_named()) == {"S0SRE", "S0DBA"}
+
+
+async def test_a_changed_definition_takes_the_place_of_the_one_it_was_made_from_alone(store: SqlStore) -> None:
+    await apply(store, [entry(definition_hash="h1")], [])
+    changed = entry(definition_hash="h2", unfit="it is not published any more", policy_version=1)
+    assert not await store.write(lambda tx: tx.replace_entry(changed, "h0"))
+    assert await store.write(lambda tx: tx.replace_entry(changed, "h1"))
+    assert not await store.write(lambda tx: tx.replace_entry(changed, "h1"))
+    assert await store.read(lambda tx: tx.entry("restart-service")) == changed
 
 
 async def test_a_new_policy_replaces_the_old_one_whole(store: SqlStore) -> None:
     assert await store.read(lambda tx: tx.policy_version()) == 0
-    assert await apply(store, [entry(name="old")], [Grant(Effect.ALLOW, "*", "old")]) == 1
-    assert await apply(store, [entry(name="new")], [Grant(Effect.ALLOW, "*", "new")]) == 2
+    assert await apply(store, [entry(name="old")], [Grant(Effect.ALLOW, "*", "old", rule=1)]) == 1
+    assert await apply(store, [entry(name="new")], [Grant(Effect.ALLOW, "*", "new", rule=1)]) == 2
     assert await found(store, "") == ["new"]
+    assert [grant.target for grant in await store.read(lambda tx: tx.all_grants())] == ["new"]
     assert await store.read(lambda tx: tx.entry("old")) is None
     assert await store.read(lambda tx: tx.policy_version()) == 2
 

@@ -35,9 +35,33 @@ PERSON, WORKFLOW, CHANNEL, UNTIL = "grant:person", "grant:workflow", "grant:chan
 
 def grants_modal(grants: Sequence[Grant], channel_id: str) -> dict[str, Any]:
     """The grants that people gave, each with a button to take it back, and a form for a new one."""
-    blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text="*Give a grant*"))]
+    blocks: list[Block] = [
+        SectionBlock(text=MarkdownTextObject(text="*Give a grant*")),
+        *_fields(),
+        DividerBlock(),
+        SectionBlock(text=MarkdownTextObject(text=f"*Grants given so far*: {len(grants) or 'none'}")),
+        *(_given(grant) for grant in grants[:SHOWN]),
+    ]
+    if len(grants) > SHOWN:
+        more = f"… and {len(grants) - SHOWN} more: `workflow-bot grants list`"
+        blocks.append(ContextBlock(elements=[MarkdownTextObject(text=more)]))
+    view = SlackView(
+        type="modal",
+        callback_id=View.GRANTS,
+        title=PlainTextObject(text="Grants"),
+        submit=PlainTextObject(text="Give it"),
+        close=PlainTextObject(text="Close"),
+        blocks=blocks,
+        private_metadata=json.dumps({"c": channel_id}),
+    )
+    rendered: dict[str, Any] = view.to_dict()
+    return rendered
+
+
+def _fields() -> list[InputBlock]:
+    """Who, what, where and how long."""
     select = Action.GRANT_FIELD
-    blocks += [
+    return [
         InputBlock(block_id=PERSON, label="Who", element=UserSelectElement(action_id=select, placeholder="A person")),
         InputBlock(
             block_id=WORKFLOW,
@@ -64,24 +88,7 @@ def grants_modal(grants: Sequence[Grant], channel_id: str) -> dict[str, Any]:
             hint="Empty means until it is taken back. Days end at midnight UTC.",
             element=DatePickerElement(action_id=select, placeholder="A day"),
         ),
-        DividerBlock(),
-        SectionBlock(text=MarkdownTextObject(text=f"*Grants given so far*: {len(grants) or 'none'}")),
     ]
-    blocks += [_given(grant) for grant in grants[:SHOWN]]
-    if len(grants) > SHOWN:
-        more = f"… and {len(grants) - SHOWN} more: `workflow-bot grants list`"
-        blocks.append(ContextBlock(elements=[MarkdownTextObject(text=more)]))
-    view = SlackView(
-        type="modal",
-        callback_id=View.GRANTS,
-        title=PlainTextObject(text="Grants"),
-        submit=PlainTextObject(text="Give it"),
-        close=PlainTextObject(text="Close"),
-        blocks=blocks,
-        private_metadata=json.dumps({"c": channel_id}),
-    )
-    rendered: dict[str, Any] = view.to_dict()
-    return rendered
 
 
 def _given(grant: Grant) -> SectionBlock:

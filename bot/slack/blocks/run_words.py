@@ -42,7 +42,7 @@ def state_words(run: Run) -> str:
         State.RUNNING: "being cancelled" if run.cancel_by else "running",
         State.SUCCEEDED: f"succeeded{took}",
         State.FAILED: f"failed{took}",
-        State.CANCELLED: f"cancelled{took}",
+        State.CANCELLED: f"cancelled{took}" if run.instance_id else "cancelled before it was started",
         State.NOT_STARTED: "not started",
         State.UNKNOWN: "outcome unknown",
     }
