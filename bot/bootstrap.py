@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,9 @@ from bot.domain.accounts import Account
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
 from bot.domain.runs import Run
+from bot.domain.workflows import WorkflowDefinition
 from bot.policy_file.compile import recompile
+from bot.policy_file.entry import entry_text
 from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table, build_app
@@ -38,6 +40,7 @@ from bot.slack.listeners.changes import group_changed, person_changed
 from bot.slack.listeners.command import command
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.grants import grant_given, grant_taken_back
+from bot.slack.listeners.import_workflow import datadog_options_asked, datadog_workflow_picked
 from bot.slack.listeners.options import input_options, workflow_options
 from bot.slack.listeners.picker import workflow_picked
 from bot.slack.listeners.run_again import run_again_pressed
@@ -152,6 +155,9 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             wake=worker.wake,
             link=link,
             execute_url=partial(_execute_url, datadog),
+            search_datadog=partial(_search_datadog, datadog),
+            read_datadog=datadog.own().get_workflow,
+            entry_text=entry_text,
             admitted=settings.admitted,
             admins=settings.admins,
             command=settings.slack_command,
@@ -181,6 +187,8 @@ def build_table(context: Context) -> Table:
         ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
         ("block_suggestion", Action.INPUT): on(input_options),
         ("block_actions", Action.GRANT_FIELD): on(_nothing),
+        ("block_actions", Action.PICK_DATADOG): on(datadog_workflow_picked),
+        ("block_suggestion", Action.PICK_DATADOG): on(datadog_options_asked),
         ("block_actions", Action.TAKE_BACK): on(grant_taken_back),
         ("event_callback", Event.GROUP_MEMBERS): on(group_changed),
         ("event_callback", Event.GROUP): on(group_changed),
@@ -278,3 +286,8 @@ def _link(datadog: Accounts, run: Run) -> str | None:
 def _execute_url(datadog: Accounts, entry: CatalogueEntry) -> str:
     client = datadog.get(entry.account)
     return client.execute_url(entry.datadog_id) if client else f"(no keys for the account “{entry.account}”)"
+
+
+async def _search_datadog(datadog: Accounts, typed: str) -> Sequence[WorkflowDefinition]:
+    page = await datadog.own().list_workflows(0, 50, typed, include_unpublished=True)
+    return page.workflows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from datetime import UTC, datetime
 
 import click
@@ -12,7 +13,8 @@ from bot.cli.output import format_option, load_settings, print_json, print_table
 from bot.domain.errors import Refused
 from bot.domain.inputs import InvalidInput
 from bot.domain.plan import effect
-from bot.domain.policy import EVERYWHERE, Effect, Grant
+from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Grant
+from bot.policy_file.schema import CHANNEL, GROUP, USER
 from bot.settings import Settings
 from bot.use_cases.grant_permission import add_grant, remove_grant
 from bot.use_cases.ports import Reading
@@ -59,6 +61,7 @@ def list_grants(given: bool, form: str) -> None:
 def add(user: str, workflow: str, channel: str, conditions: tuple[str, ...], until: str | None, deny: bool) -> None:
     """Let USER (or a user group) run WORKFLOW (a name, tag:… or *)."""
     ends = _moment(until) if until else None
+    _check_ids(user, channel)
     grant = wait_for(_add(load_settings(), user, workflow, channel, conditions, ends, deny))
     words.print(f"Grant {grant.id}: {effect(grant, gained=True)}.", markup=False)
 
@@ -70,6 +73,14 @@ def remove(grant_id: int) -> None:
     """Take back a grant that was given by people."""
     grant = wait_for(_remove(load_settings(), grant_id))
     words.print(f"Taken back: {effect(grant, gained=False)}.", markup=False)
+
+
+def _check_ids(user: str, channel: str) -> None:
+    """Raises Refused for an id that Slack gives nobody: the grant would never apply, and nobody would notice."""
+    if user != EVERYONE and not re.fullmatch(f"{USER}|{GROUP}", user):
+        raise Refused(f"“{user}” is no Slack user id, user group id or *. In Slack: profile, More, Copy member ID.")
+    if channel != EVERYWHERE and not re.fullmatch(CHANNEL, channel):
+        raise Refused(f"“{channel}” is no Slack channel id. In Slack: channel name, About, at the bottom.")
 
 
 def _moment(text: str) -> datetime:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.progress import track
@@ -24,6 +26,8 @@ from bot.policy_file.schema import policy_schema
 from bot.settings import Settings, require_datadog
 from bot.use_cases.apply_policy import apply_policy, policy_in_force
 from bot.use_cases.watch_definitions import drift_of
+
+T = TypeVar("T")
 
 COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 MANY = 50  # changes shown after they were made; `policy plan` shows all
@@ -181,7 +185,7 @@ async def _drift(settings: Settings) -> list[tuple[str, str]]:
     ):
         entries = await store.read(lambda tx: tx.entries())
         found = []
-        for entry in track(entries, "Reading workflows from Datadog", console=words, transient=True):
+        for entry in _progress(entries):
             what = await drift_of(entry, accounts)
             if what is not None:
                 found.append((entry.name, what))
@@ -194,10 +198,7 @@ async def _definitions(settings: Settings, source: PolicySource) -> dict[str, Wo
     try:
         async with bootstrap.open_datadog(settings) as accounts:
             clients = {one.name: accounts.open(one) for one in accounts_in(source)}
-            names = track(
-                source.fields.workflows.items(), "Reading workflows from Datadog", console=words, transient=True
-            )
-            for name, fields in names:
+            for name, fields in _progress(source.fields.workflows.items()):
                 client = clients[fields.account] if fields.account else accounts.own()
                 definition = await _definition(source, name, client, fields.id)
                 if definition is not None:
@@ -220,6 +221,13 @@ async def _definition(source: PolicySource, name: str, client: Datadog, datadog_
     elif not definition.has_api_trigger:
         _warn(source, name, "has no API trigger in Datadog: add one, or it can't be run.")
     return definition
+
+
+def _progress(workflows: Collection[T]) -> Iterable[T]:
+    """A bar where somebody looks at it."""
+    return track(
+        workflows, "Reading workflows from Datadog", console=words, transient=True, disable=not words.is_terminal
+    )
 
 
 def _warn(source: PolicySource, name: str, message: str) -> None:

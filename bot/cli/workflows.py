@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 
 from bot import bootstrap
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.datadog.accounts import Accounts
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogRefused, InvalidPolicy
-from bot.domain.workflows import Parameter, WorkflowDefinition, WorkflowPage
+from bot.domain.workflows import WorkflowDefinition, WorkflowPage
 from bot.policy_file.compile import accounts_in
-from bot.policy_file.reader import parse_policy, read_policy
+from bot.policy_file.entry import add_entry, slug
+from bot.policy_file.reader import read_policy
 from bot.settings import Settings, require_datadog
 
 PAGE = 50  # Datadog's own (Datadog API reference: List workflows)
@@ -43,9 +38,11 @@ def list_workflows(account: str | None, query: str, page: int, form: str) -> Non
     found = wait_for(_list(settings, account, query, page))
     if form == "json":
         for one in found.workflows:
-            print_json({"id": one.id, "name": one.name, "runnable": not obstacles(one), "because": obstacles(one)})
+            print_json(
+                {"id": one.id, "name": one.name, "runnable": not list(one.obstacles), "because": list(one.obstacles)}
+            )
         return
-    rows = [[one.id, one.name, "; ".join(obstacles(one)) or "yes"] for one in found.workflows]
+    rows = [[one.id, one.name, "; ".join(list(one.obstacles)) or "yes"] for one in found.workflows]
     print_table(["ID", "Name", "Can be run by API"], rows, empty="No workflows.")
     shown = (page - 1) * PAGE + len(found.workflows)
     if shown < found.total:
@@ -64,88 +61,11 @@ def import_workflow(workflow_id: str, account: str | None, name: str | None, fil
     require_datadog(settings)
     path = file or settings.policy_file
     definition = wait_for(_read(settings, account, workflow_id))
-    why_not = obstacles(definition)
+    why_not = definition.obstacles
     if why_not:
         words.print(f"Taken in, but it can't be run yet: {'; '.join(why_not)}.", style="yellow")
     written = add_entry(path, name or slug(definition.name), definition, account)
     words.print(f"Added “{written}” to {path}. Add a rule for it, then: workflow-bot policy plan", markup=False)
-
-
-def obstacles(definition: WorkflowDefinition) -> list[str]:
-    """Why the workflow can't be run by API (Datadog docs: actions/workflows/trigger); empty where it can."""
-    found = []
-    if not definition.published:
-        found.append("not published")
-    if not definition.has_api_trigger:
-        found.append("no API trigger")
-    found += [f"input {name} is of a type the bot doesn't know" for name in definition.unsupported_parameters]
-    return found
-
-
-def slug(name: str) -> str:
-    """A name for the policy file, made from a title."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80] or "workflow"
-
-
-def add_entry(path: Path, name: str, definition: WorkflowDefinition, account: str | None) -> str:
-    """Write the entry, leaving every other line and comment as it is. Raises InvalidPolicy, and then writes nothing."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    if path.exists():
-        source = read_policy(path)
-        data = yaml.load(source.text)
-        if name in source.fields.workflows:
-            near = difflib.get_close_matches(name, source.fields.workflows, n=1)[0]
-            raise InvalidPolicy(f"{path}: “{near}” is there already. Choose another with --name.")
-    else:
-        data = CommentedMap({"version": 1})
-    data.setdefault("workflows", CommentedMap())[name] = _entry(definition, account)
-    new = _Text()
-    yaml.dump(data, new)
-    parse_policy(new.text, str(path))  # what was written must be readable, or the old file stays
-    path.write_text(new.text, "utf-8")
-    return name
-
-
-@dataclass
-class _Text:
-    """Takes what the YAML writer writes."""
-
-    text: str = ""
-
-    def write(self, part: str) -> int:
-        self.text += part
-        return len(part)
-
-
-def _entry(definition: WorkflowDefinition, account: str | None) -> CommentedMap:
-    entry = CommentedMap({"id": definition.id})
-    if account:
-        entry["account"] = account
-    entry["title"] = definition.name[:150]
-    if definition.description:
-        entry["description"] = definition.description
-    inputs = CommentedMap({parameter.name: _input(parameter) for parameter in definition.parameters})
-    if inputs:
-        entry["inputs"] = inputs
-    return entry
-
-
-def _input(parameter: Parameter) -> CommentedMap:
-    fields: dict[str, Any] = {"type": parameter.type.value.lower()}
-    if parameter.label:
-        fields["label"] = parameter.label[:150]
-    if parameter.allowed_values:
-        fields["options"] = [
-            value if label == str(value) else {"value": value, "label": label}
-            for value, label in parameter.allowed_values
-        ]
-    if parameter.has_default:
-        fields["default"] = parameter.default
-    written = CommentedMap(fields)
-    written.fa.set_flow_style()
-    return written
 
 
 async def _list(settings: Settings, account: str | None, query: str, page: int) -> WorkflowPage:

@@ -80,6 +80,15 @@ class WorkflowDefinition:
     definition_hash: str
     unsupported_parameters: tuple[str, ...] = ()
 
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why it can't be run by API (Datadog docs: actions/workflows/trigger); empty where it can."""
+        found = [] if self.published else ["not published"]
+        if not self.has_api_trigger:
+            found.append("no API trigger")
+        found += [f"input {name} is of a type the bot doesn't know" for name in self.unsupported_parameters]
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPage:

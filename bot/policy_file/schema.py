@@ -61,6 +61,10 @@ def _moment(value: Any) -> Any:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment, json_schema_input_type=AwareDatetime)]
+TypeWord = Literal[
+    "string", "number", "boolean", "object", "array_string", "array_number", "array_boolean", "array_object"
+]
+Type = Annotated[InputType, Field(strict=False), BeforeValidator(_input_type, json_schema_input_type=TypeWord)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION)]
 Rate = Annotated[str, StringConstraints(pattern=RATE)]
@@ -75,7 +79,7 @@ class InputFields(_Strict):
 
     label: str | None = Field(default=None, min_length=1, max_length=150)
     description: str | None = Field(default=None, max_length=1500)
-    type: Annotated[InputType, Field(strict=False), BeforeValidator(_input_type)] | None = None
+    type: Type | None = None
     options: list[Any] | None = Field(default=None, min_length=1)
     extra_values: bool | None = None
     default: Any = None

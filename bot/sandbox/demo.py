@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.sandbox.datadog import LocalDatadog
@@ -36,10 +37,15 @@ workflows:
   collect-diagnostics:
     id: {collect}
     title: Collect diagnostics
+  deploy-website:
+    id: {deploy}
+    title: Deploy the website
 rules:
   - {{ allow: [sre], run: ["*"], in: [C01OPS] }}
   - {{ allow: [developers], run: [collect-diagnostics] }}
   - {{ allow: [developers], run: [restart-service], in: [C01OPS], when: {{ env: [staging] }} }}
+freezes:
+  - {{ run: [deploy-website], from: "{frozen_from}", until: "{frozen_until}", reason: Sale of the year }}
 tests:
   - {{ who: U01ALICE, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: allow }}
   - {{ who: U02BOB, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: deny }}
@@ -101,6 +107,12 @@ WORKFLOWS: dict[str, dict[str, Any]] = {
         "step_seconds": 1.0,
         "outputs": {"archive": "diagnostics.tar.gz"},
     },
+    "deploy": {
+        "name": "Deploy the website",
+        "parameters": [{"name": "version", "type": "STRING", "label": "Version"}],
+        "steps": ["Build", "Switch over"],
+        "step_seconds": 1.0,
+    },
 }
 
 
@@ -116,5 +128,8 @@ def furnish_slack(slack: LocalSlack) -> None:
 
 
 def furnish_datadog(datadog: LocalDatadog) -> str:
-    """Four workflows, and the policy that lists them."""
-    return POLICY.format(**{name: datadog.add_workflow(**workflow) for name, workflow in WORKFLOWS.items()})
+    """Five workflows, and the policy that lists them; one of them is frozen at the moment."""
+    ids = {name: datadog.add_workflow(**workflow) for name, workflow in WORKFLOWS.items()}
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    frozen_from, frozen_until = today - timedelta(days=1), today + timedelta(days=7)
+    return POLICY.format(**ids, frozen_from=frozen_from.isoformat(), frozen_until=frozen_until.isoformat())

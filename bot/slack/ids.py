@@ -26,6 +26,7 @@ class View(StrEnum):
     FORM = "workflow_form"
     NOTICE = "notice"
     GRANTS = "grants"
+    IMPORT = "import"
 
 
 class Action(StrEnum):
@@ -37,6 +38,7 @@ class Action(StrEnum):
     OPEN_IN_DATADOG = "open_in_datadog"
     CANCEL_RUN = "cancel_run"
     RUN_AGAIN = "run_again"
+    PICK_DATADOG = "pick_datadog_workflow"
     TAKE_BACK = "take_back_grant"
     GRANT_FIELD = "grant_field"
 
@@ -53,6 +55,7 @@ class Subcommand(StrEnum):
     LOCK = "lock"
     UNLOCK = "unlock"
     GRANTS = "grants"
+    IMPORT = "import"
     HELP = "help"
 
 

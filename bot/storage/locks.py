@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.domain.locks import Lock
 from bot.domain.runs import State
-from bot.storage.tables import locks, runs, workflows
+from bot.storage.tables import locks, runs
 
 OPEN = [state.value for state in (State.READY, State.LAUNCHING, State.RUNNING)]
 
@@ -52,8 +52,13 @@ class LockRows:
         return bool((self.connection.execute(sa.delete(locks).where(locks.c.id == lock_id))).rowcount)
 
     def hold_workflow(self, name: str) -> None:
-        """Make others who start the same workflow wait for this transaction's end, so that what is counted stays true."""
-        self.connection.execute(sa.select(workflows.c.name).where(workflows.c.name == name).with_for_update())
+        """Make others who start the same workflow wait for this transaction's end, so that what is counted stays true.
+
+        By its name, not its row, which an applied policy replaces. SQLite has one writer, who has them wait anyway.
+        """
+        if self.connection.dialect.name == "postgresql":
+            key = sa.func.hashtextextended(name, 0)
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def open_runs(self, workflow: str) -> int:
         """How many runs of the workflow are under way."""

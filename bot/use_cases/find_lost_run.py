@@ -71,9 +71,7 @@ def _not_found(tx: Writing, run: Run, words: str) -> None:
     looks = run.looks + 1
     last = looks >= len(pace.SEARCHES)
     due = None if last else tx.now + timedelta(seconds=pace.SEARCHES[looks])
-    changes = {"sealed": None} if last else {}
-    moved = tx.move_run(
-        run.id, run.token, {State.UNKNOWN}, State.UNKNOWN, due=due, looks=looks, status=words, **changes
-    )
-    if moved is not None and words != run.status:
+    # Its secrets stay sealed: should a person find it, they are to be hidden in what it returns.
+    moved = tx.move_run(run.id, run.token, {State.UNKNOWN}, State.UNKNOWN, due=due, looks=looks, status=words)
+    if moved is not None and (last or words != run.status):
         tx.announce_run(moved, tx.now)

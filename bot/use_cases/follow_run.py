@@ -55,7 +55,7 @@ async def _look(run: Run, client: Datadog, store: Store, sealer: Sealer) -> None
 
 def lose_sight(tx: Writing, run: Run, reason: str) -> Run | None:
     """The end can't be found out any more: the run becomes *unknown*, and is left to people."""
-    moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.UNKNOWN, error=reason, due=None, sealed=None)
+    moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.UNKNOWN, error=reason, due=None)
     if moved is not None:
         tx.record(about(moved, Act.UNKNOWN, error=reason, instance=moved.instance_id))
         tx.announce_run(moved, tx.now)

@@ -80,7 +80,8 @@ async def unlock(wish: LockWish, store: Store) -> Locking:
         own = found.owner_id == wish.actor.user_id and wish.actor.may_act(wish.admitted)
         if not own and wish.actor.user_id not in wish.admins:
             return _denied(tx, wish)
-        tx.remove_lock(found.id)
+        if not tx.remove_lock(found.id):  # another replica has just done so
+            return Locking(LockAnswer.NO_SUCH_LOCK)
         tx.record(_entry(wish, Act.UNLOCKED, owner=found.owner_id, forced=not own, when=dict(wish.when)))
         return Locking(LockAnswer.RELEASED if own else LockAnswer.FORCED, found)
 

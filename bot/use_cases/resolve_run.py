@@ -32,6 +32,7 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
             looks=0,
             due=tx.now if instance_id else None,
             ended_at=None if instance_id else tx.now,
+            sealed=run.sealed if instance_id else None,
             error=None if instance_id else f"{by} looked in Datadog: it was never started.",
             status="",
         )

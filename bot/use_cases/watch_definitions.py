@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 
 from bot.domain.audit import Act, Entry
 from bot.domain.catalogue import CatalogueEntry
@@ -17,6 +18,8 @@ from bot.domain.plan import entry_changes
 from bot.domain.workflows import WorkflowDefinition
 from bot.use_cases import pace
 from bot.use_cases.ports import Accounts, Recompile, Store, Writing
+
+GONE = "it is not in Datadog any more"
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +46,7 @@ async def take_over(entry: CatalogueEntry, definition: WorkflowDefinition, recom
     """Have the catalogue take a changed definition over. Returns what has changed, in words. Raises NotRecorded."""
     changed = recompile(entry, definition)
     words = changed.unfit or "; ".join(entry_changes(entry, changed)) or "its steps have changed"
-
-    def work(tx: Writing) -> None:
-        if tx.replace_entry(changed, entry.definition_hash):
-            facts = {"changed": words, "definition": changed.definition_hash, "before": entry.definition_hash}
-            tx.record(Entry(Act.DEFINITION_CHANGED, team_id="", user_id="", workflow=entry.name, facts=facts))
-
-    await store.write(work)
+    await _note(entry, changed, words, store)
     return words
 
 
@@ -60,6 +57,7 @@ async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping:
             await asyncio.wait_for(stopping.wait(), pace.DEFINITIONS)
             return
         try:
+            await datadog.refresh()  # an account may have another site or other keys by now
             for entry in await store.read(lambda tx: tx.entries()):
                 await _compare(entry, datadog, recompile, store)
         except NotRecorded as error:
@@ -73,10 +71,21 @@ async def _compare(entry: CatalogueEntry, datadog: Accounts, recompile: Recompil
     try:
         definition = await client.get_workflow(entry.datadog_id)
     except DatadogRefused as error:
-        log.warning("workflow %s can't be read from Datadog any more: %s", entry.name, error)
+        if error.status == 404 and entry.unfit != GONE:
+            await _note(entry, replace(entry, unfit=GONE), GONE, store)
+        log.warning("workflow %s can't be read from Datadog: %s", entry.name, error)
     except DatadogError as error:
         log.info("workflow %s was not compared: %s", entry.name, error)
     else:
-        if definition.definition_hash != entry.datadog_hash:
+        if recompile(entry, definition) != entry:
             words = await take_over(entry, definition, recompile, store)
             log.warning("workflow %s has changed in Datadog: %s", entry.name, words)
+
+
+async def _note(entry: CatalogueEntry, changed: CatalogueEntry, words: str, store: Store) -> None:
+    def work(tx: Writing) -> None:
+        if tx.replace_entry(changed, entry.definition_hash):
+            facts = {"changed": words, "definition": changed.definition_hash, "before": entry.definition_hash}
+            tx.record(Entry(Act.DEFINITION_CHANGED, team_id="", user_id="", workflow=entry.name, facts=facts))
+
+    await store.write(work)

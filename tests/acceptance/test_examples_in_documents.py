@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import InvalidPolicy
+from bot.domain.runs import State
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
+from bot.sandbox.datadog.workflows import make_spec
+from tests.acceptance.scene import ADMIN, ALICE_IN_OPS, BOB, ENV, ONE_DATABASE, OPS, RESTART, SERVICE, Scene
 from tests.house_rules.repository import text
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "DD_", "AUDIT_"))}
@@ -63,3 +66,51 @@ def test_the_errors_of_the_policy_page_are_what_the_bot_says() -> None:
         with pytest.raises(InvalidPolicy) as found:
             compile_policy(parse_policy(example.replace(right, wrong), "workflows.yml"), None)
         assert str(found.value) == line
+
+
+def test_a_plan_is_applied_as_the_policy_page_shows_and_only_once(sqlite_url: str, tmp_path: Path) -> None:
+    policy = tmp_path / "workflows.yml"
+    policy.write_text(block("docs/policy.md", "yaml"), "utf-8")
+    assert workflow_bot(sqlite_url, "policy", "test", str(policy)).returncode == 0
+    planned = workflow_bot(sqlite_url, "policy", "plan", str(policy))
+    assert "+ U01ALICE gains tag:ops in C01OPS" in planned.stdout.splitlines(), "as the page quotes it"
+    plan = re.search(r"policy apply --plan (\S+)", planned.stderr)
+    assert plan
+    assert workflow_bot(sqlite_url, "policy", "apply", str(policy), "--plan", plan[1]).returncode == 0
+    again = workflow_bot(sqlite_url, "policy", "apply", str(policy), "--plan", plan[1])
+    assert again.returncode == 1
+    assert "Nothing was changed" in again.stderr
+
+
+@ONE_DATABASE
+async def test_why_dry_run_lock_and_unlock_are_typed_as_the_page_on_commands_shows(scene: Scene) -> None:
+    await scene.alice.command(OPS, f"/workflow why {RESTART} service=web env=production")
+    await scene.told_privately(scene.alice, "You may run")
+    await scene.slack.person(ADMIN).command(OPS, f"/workflow why {RESTART} service=web <@{BOB}>")
+    await scene.told_privately(scene.slack.person(ADMIN), f"<@{BOB}>", "No rule")
+    await scene.alice.command(OPS, f"/workflow run {RESTART} service=web --dry-run")
+    await scene.told_privately(scene.alice, "Dry run", "POST ", '"service": "web"')
+    await scene.alice.command(OPS, f"/workflow lock {RESTART} env=production the disk is full for 2h")
+    await scene.told(scene.bob, "has locked", "env=production", "the disk is full")
+    await scene.alice.command(OPS, f"/workflow run {RESTART} service=web env=production")
+    await scene.told_privately(scene.alice, "is locked", "the disk is full", "Come back after")
+    await scene.slack.person(ADMIN).command(OPS, f"/workflow unlock {RESTART} env=production")
+    await scene.told(scene.bob, "by force")
+    assert scene.starts == []
+
+
+@ONE_DATABASE
+async def test_a_workflow_that_changed_after_its_form_was_opened_is_not_started_and_the_next_form_is_the_new_one(
+    scene: Scene,
+) -> None:
+    workflow_id = await scene.offer((SERVICE,), rules=(ALICE_IN_OPS,))
+    await scene.open_form(scene.alice)
+    await scene.alice.fill({"input:service": "web"})
+    scene.datadog.change_workflow(workflow_id, spec=make_spec([SERVICE, ENV], ["Another step"], api_trigger=True))
+    await scene.alice.submit()
+    await scene.told(scene.alice, "not started", "changed in Datadog", "new input env")
+    await scene.only_run(State.NOT_STARTED)
+    assert scene.starts == []
+    assert "definition changed" in await scene.acts()
+    form = await scene.open_form(scene.alice)
+    assert "input:env" in [one["block_id"] for one in form["blocks"]]

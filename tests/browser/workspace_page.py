@@ -96,3 +96,10 @@ class WorkspacePage:
     def messages(self, **having: Any) -> Locator:
         """The channel's messages, as `Locator.filter` narrows them."""
         return self.page.get_by_test_id("message").filter(**having)
+
+    def press(self, button: str, message: Locator, sure: str = "") -> None:
+        """Press a button of a message; `sure` is what to answer where it asks."""
+        message.get_by_role("button", name=button, exact=True).click()
+        if sure:
+            self.page.get_by_role("button", name=sure, exact=True).click()
+

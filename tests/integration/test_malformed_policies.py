@@ -25,12 +25,12 @@ def _rows(url: str) -> list[str]:
 async def test_every_malformed_file_leaves_the_database_as_it_was(tmp_path: Path, sqlite_url: str) -> None:
     path = tmp_path / "workflows.yml"
     path.write_text(GOOD)
-    assert (await command(tmp_path, "policy", "apply", DATABASE_URL=sqlite_url)).code == 0
+    assert (await command(tmp_path, "policy", "apply", "workflows.yml", DATABASE_URL=sqlite_url)).code == 0
     before = _rows(sqlite_url)
     assert len(SAMPLE) > 80
     for name, data in SAMPLE.items():
         path.write_bytes(data)
-        ended = await command(tmp_path, "policy", "apply", DATABASE_URL=sqlite_url)
+        ended = await command(tmp_path, "policy", "apply", "workflows.yml", DATABASE_URL=sqlite_url)
         assert (ended.code, ended.output) == (1, ""), name
         assert re.match(r"workflows\.yml:[1-9][0-9]*: ", ended.words), (name, ended.words)
         assert "Traceback" not in ended.words, name
@@ -42,6 +42,6 @@ async def test_every_command_on_the_file_refuses_it_alike(
     tmp_path: Path, sqlite_url: str, what: tuple[str, ...]
 ) -> None:
     (tmp_path / "workflows.yml").write_text(GOOD.replace("rules", "rulez"))
-    ended = await command(tmp_path, "policy", *what, DATABASE_URL=sqlite_url)
+    ended = await command(tmp_path, "policy", *what, "workflows.yml", DATABASE_URL=sqlite_url)
     assert (ended.code, ended.output) == (1, "")
     assert ended.words == "workflows.yml:3: rulez: unknown field. Did you mean “rules”?\n"

@@ -15,6 +15,7 @@ from bot.slack.incoming import Incoming
 from bot.slack.listeners.cancel import cancel_by_name
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.grants import grants_asked
+from bot.slack.listeners.import_workflow import import_asked
 from bot.slack.listeners.lock import lock_asked, unlock_asked
 from bot.slack.listeners.modal import Content, Said, open_modal
 from bot.slack.listeners.run_by_name import run_by_name
@@ -108,5 +109,6 @@ _ANSWERS: Mapping[Subcommand | None, Callable[[Context, Incoming, Command], Awai
     Subcommand.LOCK: lock_asked,
     Subcommand.UNLOCK: unlock_asked,
     Subcommand.GRANTS: grants_asked,
+    Subcommand.IMPORT: import_asked,
     Subcommand.HELP: _help,
 }

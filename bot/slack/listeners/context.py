@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.people import Actor, Kind
 from bot.domain.runs import Run
+from bot.domain.workflows import WorkflowDefinition
 from bot.slack.incoming import Incoming
 from bot.slack.voice import Voice
 from bot.use_cases.ports import Directory, Sealer, Store
@@ -20,7 +21,8 @@ class Context:
     """What listeners share.
 
     `start` launches a run that this process holds, `wake` has due runs looked at now; `link` is a run's page in Datadog,
-    `execute_url` what a workflow's start is sent to;
+    `execute_url` what a workflow's start is sent to; `search_datadog` and `read_datadog` ask the environment's own account,
+    and `entry_text` is a workflow as an entry of the policy file;
     `admins` are whom to ask.
     """
 
@@ -33,6 +35,9 @@ class Context:
     wake: Callable[[], None]
     link: Callable[[Run], str | None]
     execute_url: Callable[[CatalogueEntry], str]
+    search_datadog: Callable[[str], Awaitable[Sequence[WorkflowDefinition]]]
+    read_datadog: Callable[[str], Awaitable[WorkflowDefinition]]
+    entry_text: Callable[[WorkflowDefinition], str]
     admitted: frozenset[Kind]
     admins: tuple[str, ...]
     command: str
