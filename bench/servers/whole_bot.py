@@ -76,8 +76,7 @@ async def serve(arguments: dict[str, Any]) -> None:
         source = parse_policy(policy(), "workflows.yml")
         compiled = compile_policy(source, {})
         await apply_policy(
-            compiled.entries,
-            compiled.grants,
+            compiled,
             digest=source.digest,
             source=source.text,
             applied_by="benchmark",

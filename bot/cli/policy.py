@@ -17,7 +17,7 @@ from bot import bootstrap
 from bot.cli.output import format_option, load_settings, output, print_json, sentences, wait_for, words
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogError, InvalidPolicy, InvalidSettings, Refused
-from bot.domain.plan import Change, changes
+from bot.domain.plan import Change, changes, kept
 from bot.domain.policy import EVERYONE, Policy, decide
 from bot.domain.workflows import WorkflowDefinition
 from bot.policy_file.compile import accounts_in, compile_policy
@@ -29,7 +29,7 @@ from bot.use_cases.watch_definitions import drift_of
 
 T = TypeVar("T")
 
-COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+COLOURS = {"+": "green", "-": "red", "~": "yellow", "=": "dim"}
 MANY = 50  # changes shown after they were made; `policy plan` shows all
 
 file_argument = click.argument("file", type=click.Path(path_type=Path), required=False)
@@ -51,7 +51,7 @@ def plan(file: Path | None, form: str) -> None:
     """
     settings = load_settings()
     planned = wait_for(_plan(settings, read_policy(file or settings.policy_file)))
-    for change in planned.changes:
+    for change in [*planned.changes, *planned.kept]:
         if form == "json":
             print_json({"plan": planned.id, "sign": change.sign, "subject": change.subject, "words": change.words})
         else:
@@ -147,6 +147,7 @@ class Plan:
     version: int
     policy: Policy
     changes: list[Change]
+    kept: list[Change]
 
 
 async def _plan(settings: Settings, source: PolicySource) -> Plan:
@@ -156,7 +157,7 @@ async def _plan(settings: Settings, source: PolicySource) -> Plan:
         version, before = await policy_in_force(store)
     parts = [source.digest, *(entry.definition_hash for entry in compiled.entries)]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
-    return Plan(f"{version}-{digest[:12]}", version, compiled, changes(before, compiled))
+    return Plan(f"{version}-{digest[:12]}", version, compiled, changes(before, compiled), kept(before))
 
 
 async def _apply(settings: Settings, source: PolicySource, plan_id: str | None) -> tuple[int, Plan]:

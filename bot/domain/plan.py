@@ -41,6 +41,12 @@ def _accounts(before: Policy, after: Policy) -> list[Change]:
     ]
 
 
+def kept(before: Policy) -> list[Change]:
+    """The grants that people gave, which a file neither gives nor takes: shown so that nobody forgets them."""
+    given = [grant for grant in before.grants if not grant.from_file]
+    return [Change("=", "grant", f"{effect(grant, gained=True)} (given by people, stays)") for grant in given]
+
+
 def effect(grant: Grant, *, gained: bool) -> str:
     """One grant as its effect: `U01ALICE gains restart-service in C01OPS with env production`."""
     who = "everyone" if grant.subject == EVERYONE else grant.subject

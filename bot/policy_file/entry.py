@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from io import StringIO
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from bot.domain.errors import InvalidPolicy
 from bot.domain.workflows import Parameter, WorkflowDefinition
-from bot.policy_file.reader import parse_policy, read_policy
+from bot.policy_file.reader import PolicySource, parse_policy, read_policy
 
 
 def slug(name: str) -> str:
@@ -28,19 +28,47 @@ def entry_text(definition: WorkflowDefinition, account: str | None = None) -> st
 
 def add_entry(path: Path, name: str, definition: WorkflowDefinition, account: str | None) -> str:
     """Write the entry, leaving every other line and comment as it is. Raises InvalidPolicy, and then writes nothing."""
-    if path.exists():
-        source = read_policy(path)
-        data = _yaml().load(source.text)
-        if name in source.fields.workflows:
-            near = difflib.get_close_matches(name, source.fields.workflows, n=1)[0]
-            raise InvalidPolicy(f"{path}: “{near}” is there already. Choose another with --name.")
-    else:
-        data = CommentedMap({"version": 1})
-    data.setdefault("workflows", CommentedMap())[name] = _entry(definition, account)
-    text = _dump(data)
+    text = _added(read_policy(path), name, _entry(definition, account)) if path.exists() else ""
+    if not text:
+        text = _dump(CommentedMap({"version": 1, "workflows": CommentedMap({name: _entry(definition, account)})}))
     parse_policy(text, str(path))  # what was written must be readable, or the old file stays
     path.write_text(text, "utf-8")
     return name
+
+
+def _added(source: PolicySource, name: str, entry: CommentedMap) -> str:
+    """The file's text with the entry. Raises InvalidPolicy where the name is taken."""
+    if name in source.fields.workflows:
+        raise InvalidPolicy(f"{source.name}: “{name}” is there already. Choose another with --name.")
+    text = _spliced(source, _dump(CommentedMap({name: entry})))
+    if text:
+        return text
+    data = _yaml().load(source.text)
+    data.setdefault("workflows", CommentedMap())[name] = entry
+    return _dump(data)
+
+
+def _spliced(source: PolicySource, entry: str) -> str:
+    """The file's own text with the entry after the last of its workflows; empty where they aren't written in lines."""
+    nodes = {key.value: node for key, node in getattr(source.root, "value", [])}
+    workflows = nodes.get("workflows")
+    if not isinstance(workflows, MappingNode) or workflows.flow_style or not workflows.value:
+        return ""
+    lines = source.text.splitlines(keepends=True)
+    last = _last_line(workflows) + 1
+    if lines[last - 1][-1] != "\n":
+        lines[last - 1] += "\n"
+    indent = " " * workflows.value[0][0].start_mark.column
+    return "".join([*lines[:last], *(indent + line for line in entry.splitlines(keepends=True)), *lines[last:]])
+
+
+def _last_line(node: Node) -> int:
+    """The last line, from 0, that a value is written on."""
+    if isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _last_line(last[1] if isinstance(node, MappingNode) else last)
+    end = node.end_mark
+    return int(end.line if end.column or end.line == node.start_mark.line else end.line - 1)
 
 
 def _yaml() -> YAML:

@@ -113,7 +113,7 @@ _CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
 def _one_of_set(letter: str, op: str, value: Any) -> bool:
     match op:
         case "LITERAL":
-            return ord(letter) == value
+            return bool(ord(letter) == value)
         case "RANGE":
             return bool(value[0] <= ord(letter) <= value[1])
         case "CATEGORY":

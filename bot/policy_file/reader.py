@@ -38,6 +38,7 @@ class PolicySource:
 
 def read_policy(path: Path) -> PolicySource:
     """Read and check the file by itself. Raises InvalidPolicy with every error found, a line each."""
+    data = b""
     try:
         with path.open("rb") as file:
             data = file.read(4 * CHARACTERS + 1)  # of UTF-8 a character takes at most four bytes

@@ -57,7 +57,7 @@ async def cancel(
 
 
 def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
-    """Cancel without asking whether this person may: for `cancel` above, and for the command line, where there is no Slack user id."""
+    """Cancel without asking whether this person may: for `cancel` above, and for the command line, which has no Slack user."""
     if run.state in ENDED:
         return Cancellation(CancelAnswer.OVER, run)
     if run.state is State.UNKNOWN:

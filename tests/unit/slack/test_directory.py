@@ -1,0 +1,100 @@
+"""Who is in which user group: remembered for a stated time, and nobody is let in where it can't be told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import SlackUnavailable
+from bot.domain.people import Actor
+from bot.domain.policy import EVERYONE
+from bot.sandbox.slack import LocalSlack
+from bot.slack import directory
+from bot.slack.directory import AGE_LIMIT, SlackDirectory
+
+ALICE = Actor("T01", "U01ALICE")
+BOB = Actor("T01", "U02BOB")
+METHOD = "usergroups.users.list"
+Later = Callable[[float], None]
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[LocalSlack]:
+    async with LocalSlack() as slack:
+        slack.add_person("U01ALICE", "Alice")
+        slack.add_person("U02BOB", "Bob")
+        slack.add_group("S01SRE", ["U01ALICE"])
+        slack.add_group("S02BANNED", ["U02BOB"])
+        yield slack
+
+
+@pytest.fixture
+def known(slack: LocalSlack) -> SlackDirectory:
+    return SlackDirectory(AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[]))
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    clock = {"now": 1000.0}
+    monkeypatch.setattr(directory.time, "monotonic", lambda: clock["now"])
+
+    def go(seconds: float) -> None:
+        clock["now"] += seconds
+
+    return go
+
+
+async def test_a_person_is_known_by_themselves_their_groups_and_everyone(known: SlackDirectory) -> None:
+    groups = ["S01SRE", "S02BANNED"]
+    assert await known.subjects(ALICE, groups) == {"U01ALICE", "S01SRE", EVERYONE}
+    assert await known.subjects(BOB, groups) == {"U02BOB", "S02BANNED", EVERYONE}
+
+
+async def test_members_are_asked_once_within_the_stated_age(
+    known: SlackDirectory, slack: LocalSlack, later: Later
+) -> None:
+    for actor in (ALICE, BOB, ALICE):
+        await known.subjects(actor, ["S01SRE"])
+    assert len(slack.calls_of(METHOD)) == 1
+    slack.add_group("S01SRE", ["U02BOB"])
+    later(AGE_LIMIT - 1)
+    assert "S01SRE" in await known.subjects(ALICE, ["S01SRE"])
+    later(2)
+    assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
+    assert "S01SRE" in await known.subjects(BOB, ["S01SRE"])
+    assert len(slack.calls_of(METHOD)) == 2
+
+
+async def test_an_event_or_a_wish_for_the_newest_asks_again(known: SlackDirectory, slack: LocalSlack) -> None:
+    await known.subjects(ALICE, ["S01SRE"])
+    slack.add_group("S01SRE", [])
+    known.forget_group("S01SRE")
+    assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
+    slack.add_group("S01SRE", ["U01ALICE"])
+    assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
+    assert "S01SRE" in await known.subjects(ALICE, ["S01SRE"], fresh=True)
+
+
+@pytest.mark.parametrize("error", ["internal_error", "ratelimited", "missing_scope", "fatal_error"])
+async def test_where_slack_cannot_tell_nobody_is_let_in(known: SlackDirectory, slack: LocalSlack, error: str) -> None:
+    slack.faults.fail(METHOD, error)
+    # Left out, the group would free Bob from every rule that denies it.
+    with pytest.raises(SlackUnavailable):
+        await known.subjects(BOB, ["S01SRE", "S02BANNED"])
+
+
+async def test_what_is_remembered_is_not_used_beyond_its_age(
+    known: SlackDirectory, slack: LocalSlack, later: Later
+) -> None:
+    await known.subjects(ALICE, ["S01SRE"])
+    slack.faults.fail(METHOD, "internal_error")
+    assert "S01SRE" in await known.subjects(ALICE, ["S01SRE"])
+    later(AGE_LIMIT + 1)
+    with pytest.raises(SlackUnavailable):
+        await known.subjects(ALICE, ["S01SRE"])
+
+
+async def test_a_group_that_slack_no_longer_has_has_nobody_in_it(known: SlackDirectory) -> None:
+    assert await known.subjects(ALICE, ["S09GONE"]) == {"U01ALICE", EVERYONE}
