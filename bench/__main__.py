@@ -14,15 +14,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import acknowledgement, whole_submission
+from bench import acknowledgement, decision, whole_submission
 from bench.certificate import make_certificate
 from bench.databases import KINDS
+from bench.decision import Growth, growth_json, print_growth
 from bench.measurement import Row
 from bench.processes import NotStarted, cores, pin, started
 from bench.report import as_json, print_rows
 from bench.rounds import Effort, open_arena
 
-ROWS = ("ack", "submission")
+ROWS = ("ack", "submission", "decision")
 WIDTH = 160  # characters where nobody looks at the table on a screen
 
 
@@ -50,14 +51,21 @@ def main(
         seconds=seconds or (0.3 if quick else 0.8),
     )
     try:
-        measured = _measure(effort, rows or ROWS, kinds or KINDS)
+        chosen, kinds = rows or ROWS, kinds or KINDS
+        measured = _measure(effort, chosen, kinds) if set(chosen) - {"decision"} else []
+        growth = _growth(kinds, quick) if "decision" in chosen else []
     except NotStarted as error:
         raise click.ClickException(str(error)) from None
     if form == "json":
-        click.echo(json.dumps(as_json(measured, _about(effort)), indent=1))
+        report = as_json(measured, _about(effort))
+        report["rows"] += [growth_json(growth)] if growth else []
+        click.echo(json.dumps(report, indent=1))
     else:
         console = Console()
-        print_rows(measured, console if console.is_terminal else Console(width=WIDTH))
+        console = console if console.is_terminal else Console(width=WIDTH)
+        print_rows(measured, console)
+        if growth:
+            print_growth(growth, console)
     if any(row.failures for row in measured):
         sys.exit(1)
 
@@ -91,6 +99,15 @@ def _measure(effort: Effort, rows: tuple[str, ...], kinds: tuple[str, ...]) -> l
             if "submission" in rows:
                 measured.append(whole_submission.measure(arena, common, core, folder, effort, kinds, advance))
             return measured
+
+
+def _growth(kinds: tuple[str, ...], quick: bool) -> list[Growth]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Starting", total=decision.count(kinds))
+        return decision.measure(
+            kinds, 10 if quick else 50, lambda what: progress.update(task, description=what, advance=1)
+        )
 
 
 def _about(effort: Effort) -> dict[str, Any]:

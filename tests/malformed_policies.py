@@ -56,7 +56,7 @@ GOOD: Json = {
 }
 
 ANYTHING = {("workflows", "restart-service", "inputs", "env", "default")}  # what a default may be depends on the type
-REQUIRED = [
+REQUIRED: list[tuple[str | int, ...]] = [
     ("version",),
     ("accounts", "eu", "site"),
     ("accounts", "eu", "api_key_env"),
@@ -73,7 +73,7 @@ REQUIRED = [
     ("tests", 0, "run"),
     ("tests", 0, "expect"),
 ]
-MISNAMED = {
+MISNAMED: dict[tuple[str | int, ...], list[Any]] = {
     ("accounts", "eu", "api_key_env"): ["the key itself", "eu_api_key", ""],
     ("accounts", "eu", "site"): [""],
     ("people", "sre", "users", 0): ["alice", "@alice", "S01SRE", "C01OPS", "", "u01alice", "U01 ALICE"],
@@ -194,7 +194,8 @@ BY_HAND: dict[str, str | bytes] = {
     "laughs in a default": DEFAULT.replace("object", "array_string") + laughs(9, " " * 10),
     "laughs in options": DEFAULT.replace("default", "options") + laughs(30, " " * 10),
     "laughs in when": START + "rules:\n- allow: ['*']\n  run: [w]\n  when:\n    e:\n" + laughs(12, " " * 4),
-    "laughs of mappings": DEFAULT + "".join(
+    "laughs of mappings": DEFAULT
+    + "".join(
         f"          k{n}: &k{n} {{{', '.join(f'x{i}: *k{n - 1}' for i in range(10)) if n else 'x: ha'}}}\n"
         for n in range(9)
     ),
@@ -256,7 +257,10 @@ def malformed() -> Iterator[tuple[str, bytes]]:
         for wrong in bad:
             yield f"{_dotted(place)} as {json.dumps(wrong)[:40]}", _with(place, wrong)
     for pattern in PATTERNS:
-        yield f"the pattern {pattern[:40]}", _with(("workflows", "restart-service", "inputs", "ticket", "pattern"), pattern)
+        yield (
+            f"the pattern {pattern[:40]}",
+            _with(("workflows", "restart-service", "inputs", "ticket", "pattern"), pattern),
+        )
 
 
 def _names(place: tuple[str | int, ...]) -> bool:
@@ -281,14 +285,14 @@ def _wrong_types(value: Any) -> list[Any]:
 
 def _with(place: tuple[str | int, ...], value: Any, *, remove: bool = False) -> bytes:
     changed: Any = {"": copy.deepcopy(GOOD)}
-    inside, *path = ("", *place)
-    within, key = changed, inside
+    *path, last = ("", *place)
+    within = changed
     for part in path:
-        within, key = within[key], part  # type: ignore[index]  # a place names lists by number, mappings by key
+        within = within[part]
     if remove:
-        del within[key]
+        del within[last]
     else:
-        within[key] = value
+        within[last] = value
     return json.dumps(changed[""], indent=1, ensure_ascii=False).encode()
 
 

@@ -25,6 +25,7 @@ from bot.use_cases.apply_policy import apply_policy
 from bot.use_cases.ports import Writing
 
 TICK = 0.01  # seconds
+PREFIX = "R-OPEN"
 
 
 class Watch:
@@ -44,7 +45,7 @@ def open_run(number: int, now: datetime) -> Run:
     """A run that is up to a day old, has been seen before and is due now."""
     began = now - timedelta(seconds=number * 86400 / 5000 % 86400)
     return Run(
-        id=f"R-OPEN{number:06d}",
+        id=f"{PREFIX}{number:06d}",
         request_key=f"open:{number}",
         request_id=f"{number}",
         team_id="T0BENCH",
@@ -77,7 +78,11 @@ async def serve(arguments: dict[str, Any]) -> None:
     async with bootstrap.open_bot(settings, local) as bot:
         source = parse_policy(policy(), "workflows.yml")
         await apply_policy(
-            compile_policy(source, {}), digest=source.digest, source=source.text, applied_by="benchmark", store=bot.store
+            compile_policy(source, {}),
+            digest=source.digest,
+            source=source.text,
+            applied_by="benchmark",
+            store=bot.store,
         )
 
         def fill(tx: Writing) -> None:
@@ -107,9 +112,9 @@ async def _measure(bot: bootstrap.Bot, port: int) -> None:
 
 
 async def _looks(bot: bootstrap.Bot) -> int:
-    """How often open runs have been claimed: each claim is one look."""
+    """How often the runs that were open from the beginning have been claimed: each claim is one look."""
     open_runs: list[Run] = await bot.store.read(lambda tx: tx.runs(100_000, state=State.RUNNING))
-    return sum(run.token for run in open_runs)
+    return sum(run.token for run in open_runs if run.id.startswith(PREFIX))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=60)
 BATCH = 50
 POSTING_AT_ONCE = 30  # channels
 LAST_WORD = 10.0  # seconds that a stopping bot gives to what it is posting
-GIVE_UP_AFTER = 100  # attempts, about a day
+GIVE_UP_AFTER = 1000  # attempts, about a day
 
 # The place can't be posted in, whoever asks (Slack docs: chat.postMessage, errors): the requester is told directly.
 CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"})
@@ -227,13 +227,10 @@ class Announcer:
         return await self._store.write(lambda tx: tx.message_told(message, posted_in, ts, whole=whole))
 
     async def _wait_for_live(self, message: Message) -> None:
-        def work(tx: Writing) -> None:
-            tx.message_postponed(message, "", tx.now + timedelta(seconds=0.3))
-
-        await self._store.write(work)
+        await self._store.write(lambda tx: tx.message_put_off(message, tx.now + timedelta(seconds=0.3)))
 
     async def _postpone(self, message: Message, error: str, seconds: float | None) -> None:
-        wait = seconds if seconds is not None else min(900.0, 2.0 ** min(message.attempts, 10))
+        wait = seconds if seconds is not None else min(pace.LONGEST_RETELL, 2.0 ** min(message.attempts, 10))
         give_up = message.attempts + 1 >= GIVE_UP_AFTER
         log.warning("message of run %s not delivered: %s%s", message.run_id, error, "; giving up" if give_up else "")
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.inputs import Input
-from bot.domain.policy import Effect
+from bot.domain.policy import EVERYWHERE, Effect
 from bot.domain.workflows import AllowedValue, InputType
 from bot.storage.tables import grants, workflow_targets, workflows
 
@@ -39,7 +39,10 @@ class CatalogueRows:
         )
         return bool((self.connection.execute(statement)).rowcount)
 
-    def entries_granted(self, subjects: Collection[str], search: str, limit: int) -> list[CatalogueEntry]:
+    def entries_granted(
+        self, subjects: Collection[str], search: str, limit: int, *, channel: str | None = None, offset: int = 0
+    ) -> list[CatalogueEntry]:
+        """The workflows that some grant allows these subjects, by title: in the channel, or without one anywhere."""
         granted = (
             sa.select(workflow_targets.c.workflow)
             .join(grants, grants.c.target == workflow_targets.c.target)
@@ -49,13 +52,15 @@ class CatalogueRows:
                 grants.c.until.is_(None) | (grants.c.until > self.now),
             )
         )
+        if channel is not None:
+            granted = granted.where(grants.c.channel.in_([EVERYWHERE, channel]))
         query = sa.select(workflows).where(workflows.c.name.in_(granted))
         if search:
             query = query.where(
                 workflows.c.title.icontains(search, autoescape=True)
                 | workflows.c.name.icontains(search, autoescape=True)
             )
-        query = query.order_by(sa.func.lower(workflows.c.title), workflows.c.name).limit(limit)
+        query = query.order_by(sa.func.lower(workflows.c.title), workflows.c.name).limit(limit).offset(offset)
         return [_entry(row) for row in self.connection.execute(query)]
 
 

@@ -97,6 +97,10 @@ class OutboxRows:
         """Not told yet; None for `due` gives up, and the error stays to be seen."""
         self._settle(message, error=error, due=due, attempts=messages.c.attempts + 1)
 
+    def message_put_off(self, message: Message, due: datetime) -> None:
+        """Not its turn yet: that is no failed attempt."""
+        self._settle(message, due=due)
+
     def _postable(self) -> sa.ColumnElement[bool]:
         return (messages.c.due <= self.now) & (messages.c.held_until.is_(None) | (messages.c.held_until <= self.now))
 

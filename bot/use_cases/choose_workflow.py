@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from bot.domain.catalogue import CatalogueEntry
@@ -10,7 +11,7 @@ from bot.domain.policy import Decision, Reason, Verdict, decide, feasible, narro
 from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Reading, Store
 
-CANDIDATES = 500  # how many granted workflows are looked at for one list; a longer catalogue is searched
+ENOUGH = 101  # workflows in one list, one more than a select in Slack can hold; a longer catalogue is searched
 
 
 async def offers(
@@ -21,14 +22,20 @@ async def offers(
     admitted: frozenset[Kind],
     search: str = "",
 ) -> list[CatalogueEntry]:
-    """The workflows that the person may run in the channel, by title. Empty for people who may not act at all."""
+    """The workflows that the person may run in the channel, by title, `ENOUGH` at the most. Empty for people who may not
+    act at all."""
     if not actor.may_act(admitted):
         return []
 
     def question(tx: Reading) -> list[CatalogueEntry]:
         grants = tx.grants(subjects)
-        candidates = tx.entries_granted(subjects, search.strip(), CANDIDATES)
-        return [entry for entry in candidates if feasible(grants, subjects, entry, channel_id)]
+        found: list[CatalogueEntry] = []
+        for offset in itertools.count(0, ENOUGH):
+            page = tx.entries_granted(subjects, search.strip(), ENOUGH, channel=channel_id, offset=offset)
+            found += [entry for entry in page if feasible(grants, subjects, entry, channel_id)]
+            if len(page) < ENOUGH or len(found) >= ENOUGH:
+                break
+        return found[:ENOUGH]
 
     return await store.read(question)
 

@@ -31,6 +31,9 @@ UNFAMILIAR = timedelta(hours=1)  # how long a status that the bot doesn't know i
 LONGEST_RUN = timedelta(days=7, hours=1)  # Datadog ends a run after 7 days (Datadog docs: actions/workflows/limits)
 SETTLE = timedelta(seconds=1)  # changes of steps within this are told together
 
+# Telling
+LONGEST_RETELL = 90.0  # seconds between attempts to tell Slack something that it didn't take
+
 # Finding out about a run whose answer was lost: after these seconds, then it is left to people.
 SEARCHES = (5.0, 15.0, 45.0, 120.0, 300.0, 900.0)
 CLOCK_SKEW = timedelta(seconds=10)  # between Datadog's clock and the database's

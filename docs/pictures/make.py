@@ -26,6 +26,10 @@ def main() -> None:
         workspace = WorkspacePage(page, sandbox.url)
         _form(workspace)
         _run_and_refusal(workspace)
+        _running(workspace)
+        _unknown(workspace)
+        _cancelled(workspace)
+        _rules(workspace)
 
 
 def _form(workspace: WorkspacePage) -> None:
@@ -47,11 +51,66 @@ def _run_and_refusal(workspace: WorkspacePage) -> None:
     _take(workspace.page, "sandbox")
 
 
+def _running(workspace: WorkspacePage) -> None:
+    message = _ask(workspace, "Leaking memory since Tuesday")
+    message.get_by_text("Restart pods").wait_for()
+    _take(workspace.page, "running", message)
+
+
+def _cancelled(workspace: WorkspacePage) -> None:
+    message = _ask(workspace, "Wrong service, sorry")
+    message.get_by_text("is running for").wait_for()
+    message.get_by_text("Drain traffic").wait_for()
+    workspace.press("Cancel", message)
+    _take(workspace.page, "cancel")
+    workspace.page.get_by_role("button", name="Cancel the run").click()
+    message.get_by_text("cancelled after").wait_for()
+    workspace.messages(has_text="↳ thread").filter(has_text="was cancelled after").last.wait_for()
+    _take(workspace.page, "cancelled")
+
+
+def _unknown(workspace: WorkspacePage) -> None:
+    workspace.break_datadog("After accepting a start", "the answer is lost")
+    message = _ask(workspace, "Deadlock in the pool")
+    message.get_by_text("unknown outcome").wait_for()
+    workspace.messages(has_text="↳ thread").filter(has_text="unknown outcome").last.wait_for()
+    _take(workspace.page, "unknown")
+    message.get_by_text("succeeded after").wait_for()
+    workspace.tidy()
+
+
+def _rules(workspace: WorkspacePage) -> None:
+    workspace.show(ALICE, OPS)
+    workspace.type("/workflow")
+    workspace.pick("Deploy the website")
+    _take(workspace.page, "frozen")
+    workspace.tidy()
+    workspace.type("/workflow lock restart-service service=web Deploy of the shop for 2h")
+    workspace.messages(has_text="has locked").last.wait_for()
+    workspace.show(BOB, OPS)
+    workspace.type("/workflow why restart-service service=api env=production reason=x")
+    workspace.messages(has_text="not with these values").last.wait_for()
+    workspace.type("/workflow run restart-service service=web env=staging reason=x")
+    workspace.messages(has_text="restart-service is locked").last.wait_for()
+    _take(workspace.page, "rules")
+
+
+def _ask(workspace: WorkspacePage, reason: str) -> Locator:
+    workspace.show(ALICE, OPS)
+    _hide(workspace.page.locator("#hint"))
+    workspace.type(f'/workflow run restart-service service=checkout env=production reason="{reason}"')
+    message = workspace.messages(has_text=reason)
+    message.wait_for()
+    return message
+
+
 def _hide(part: Locator) -> None:
     part.evaluate("part => { part.hidden = true; }")
 
 
-def _take(page: Page, name: str) -> None:
+def _take(page: Page, name: str, message: Locator | None = None) -> None:
+    if message is not None:
+        message.scroll_into_view_if_needed()
     page.wait_for_timeout(400)  # until what moves has come to rest
     page.screenshot(path=FOLDER / f"{name}.png")
 

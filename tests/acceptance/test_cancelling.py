@@ -18,7 +18,6 @@ from tests.acceptance.scene import (
     ONE_DATABASE,
     OPS,
     Scene,
-    until,
     words,
 )
 from tests.acceptance.steps import RUN, is_running, live, looks, offer_lasting, replies, reply
@@ -45,7 +44,9 @@ async def test_the_button_asks_first_and_the_message_shows_how_it_ends(scene: Sc
     ack = await scene.alice.press("Cancel")
 
     assert ack.ok
-    told = await scene.told(scene.alice, "was *cancelled after", f"By <@{ALICE}>", ":no_entry_sign: Drain traffic")
+    told = await scene.told(
+        scene.alice, "was *cancelled after", f"Cancelled by <@{ALICE}>", ":no_entry_sign: Drain traffic"
+    )
     assert "Run again" in told
     assert "Let it run" not in told
     assert f"was cancelled after 1 s by <@{ALICE}>" in words(await reply(scene)).replace("0 s", "1 s")
@@ -95,7 +96,7 @@ async def test_requester_admins_and_those_who_may_run_the_same_here_cancel_by_co
     await scene.slack.person(by).command(OPS, f"/workflow cancel {run.id.lower()}")
 
     await scene.told_privately(scene.slack.person(by), "Cancelling", run.id)
-    await scene.told(scene.alice, "was *cancelled after", f"By <@{by}>")
+    await scene.told(scene.alice, "was *cancelled after", f"Cancelled by <@{by}>")
     asked = next(record for record in await scene.records() if record["act"] == "cancel asked")
     assert asked["actor"]["user"] == by
 
@@ -139,7 +140,7 @@ async def test_a_run_that_waits_is_cancelled_without_being_started(scene: Scene,
 
     await scene.alice.press("Cancel")
 
-    await scene.told(scene.alice, "was *cancelled before it was started*", f"By <@{ALICE}>")
+    await scene.told(scene.alice, "was *cancelled before it was started*", f"Cancelled by <@{ALICE}>")
     run = await scene.only_run(State.CANCELLED)
     faults.clear()
     await asyncio.sleep(2.5)
@@ -238,7 +239,7 @@ async def test_the_command_line_cancels_as_the_operator(scene: Scene, watchful: 
     ended = await _cli(scene, tmp_path, run.id)
 
     assert ended.code == 0, ended.words
-    await scene.told(scene.alice, "was *cancelled after", "By whoever runs the bot")
+    await scene.told(scene.alice, "was *cancelled after", "Cancelled by whoever runs the bot")
     assert "by whoever runs the bot" in words(await reply(scene))
     over = await _cli(scene, tmp_path, run.id)
     assert over.code == 1

@@ -45,10 +45,10 @@ async def test_a_submission_starts_nothing_and_keeps_the_form_until_the_database
     assert view["state"]["values"]["input:service"]["input"]["selected_option"]["value"] == "web"
     assert await scene.runs() == []
     assert (await scene.alice.submit()).happened == "closed"
-    await scene.only_run(State.RUNNING)
+    await scene.only_run(State.SUCCEEDED)
     assert scene.payloads == [{"service": "web", "env": "production"}]
-    assert await scene.acts() == ["requested", "launching", "launched"]
-    await scene.told(scene.alice, "was started by")
+    assert await scene.acts() == ["requested", "launching", "launched", "ended"]
+    await scene.told(scene.alice, "*succeeded after")
     await scene.told(scene.alice, "launched", channel=AUDIT)
 
 
@@ -122,11 +122,11 @@ async def test_datadogs_answer_is_kept_until_the_database_is_back(
 
         await until(answered)
 
-    run = await scene.only_run(State.RUNNING)
+    run = await scene.only_run(State.SUCCEEDED)
     assert run.instance_id == scene.datadog.executions[0].instance_id
     assert len(scene.payloads) == 1
-    assert await scene.acts() == ["requested", "launching", "launched"]
-    await scene.told(scene.alice, "was started by")
+    assert await scene.acts() == ["requested", "launching", "launched", "ended"]
+    await scene.told(scene.alice, "*succeeded after")
 
 
 async def test_a_connection_that_the_database_has_ended_costs_nobody_a_request(scene: Scene) -> None:
@@ -138,4 +138,4 @@ async def test_a_connection_that_the_database_has_ended_costs_nobody_a_request(s
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.only_run(State.RUNNING)
+    await scene.only_run(State.SUCCEEDED)

@@ -56,7 +56,7 @@ TRICKY_IN_QUOTES = ["payload", "payload=1&payload={}", "<!channel> & <!here>", "
 
 
 async def _started(scene: Scene) -> Any:
-    await scene.only_run(State.RUNNING)
+    await scene.only_run(State.SUCCEEDED)
     (payload,) = scene.payloads
     return payload
 
@@ -211,7 +211,7 @@ async def test_a_text_of_3000_characters_arrives_whole_and_one_more_is_refused(s
     assert (await scene.alice.submit()).happened == "closed"
 
     assert await _started(scene) == {"reason": text}
-    await scene.told(scene.alice, "was started by", "…")
+    await scene.told(scene.alice, "*succeeded after", "…")
     (requested, *_) = await scene.records()
     assert requested["inputs"] == {"reason": text}
 
@@ -249,7 +249,7 @@ async def test_text_from_the_form_reaches_datadog_exactly_as_typed_and_pings_nob
     assert (await scene.alice.submit()).happened == "closed"
 
     assert await _started(scene) == typed
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     assert not _pings(scene)
     (requested, *_) = await scene.records()
     assert requested["inputs"] == typed
@@ -265,7 +265,7 @@ async def test_text_from_a_command_reaches_datadog_exactly_as_typed_and_pings_no
 
     assert ack.status == 200
     assert await _started(scene) == typed
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     assert not _pings(scene)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.runs import State
 from tests.acceptance.scene import ALICE, AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, until, words
+from tests.acceptance.steps import live
 
 
 @BOTH_DOORS
@@ -20,14 +21,13 @@ async def test_from_the_picker_over_the_form_to_the_instance_id(scene: Scene) ->
 
     assert result.happened == "closed"
     assert alice.view is None
-    said = await scene.told(alice, "was started by")
+    said = await scene.told(alice, "*succeeded after")
     (execution,) = scene.datadog.executions
     assert execution.payload == {"service": "web", "env": "production"}
     link = f"{scene.datadog.url}/workflow/{execution.workflow_id}?instance={execution.instance_id}"
     for text in ("Restart a service", f"<@{ALICE}>", "web", "production", execution.instance_id, link):
         assert text in said
-    messages = [m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]
-    assert len(messages) == 1
+    assert words(live(scene)) == said
 
 
 @BOTH_DOORS
@@ -35,21 +35,22 @@ async def test_a_run_leaves_its_records_in_the_database_and_in_the_audit_channel
     await scene.open_form(scene.alice)
     await scene.alice.fill({"Service": "web"})
     await scene.alice.submit()
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
 
-    requested, launching, launched = await scene.records()
+    requested, launching, launched, ended = await scene.records()
 
-    assert [requested["act"], launching["act"], launched["act"]] == ["requested", "launching", "launched"]
-    run = await scene.only_run(State.RUNNING)
+    assert await scene.acts() == ["requested", "launching", "launched", "ended"]
+    run = await scene.only_run(State.SUCCEEDED)
     assert requested["actor"] == {"team": scene.slack.team_id, "user": ALICE, "name": "Alice Moreau"}
     assert requested["inputs"] == {"service": "web", "env": "staging"}
     assert requested["rule"] == 1
-    assert {record["run"] for record in (requested, launching, launched)} == {run.id}
+    assert {record["run"] for record in (requested, launching, launched, ended)} == {run.id}
     assert launched["instance"] == scene.datadog.executions[0].instance_id
+    assert (ended["instance"], ended["state"]) == (launched["instance"], "succeeded")
 
     async def in_channel() -> str | None:
         said = "\n".join(words(m) for m in scene.slack.messages(AUDIT))
-        return said if all(f"#{record['seq']} " in said for record in (requested, launching, launched)) else None
+        return said if all(f"#{record['seq']} " in said for record in (requested, launching, launched, ended)) else None
 
     said = await until(in_channel)
     assert scene.datadog.executions[0].instance_id in said
@@ -62,7 +63,7 @@ async def test_a_run_by_name_starts_at_once_when_nothing_is_missing(scene: Scene
     ack = await scene.alice.command(OPS, f"/workflow run {RESTART} service=api env=production")
 
     assert ack.ok
-    said = await scene.told(scene.alice, "was started by")
+    said = await scene.told(scene.alice, "*succeeded after")
     assert scene.datadog.executions[0].instance_id in said
     assert scene.payloads == [{"service": "api", "env": "production"}]
     assert scene.alice.view is None
@@ -78,7 +79,7 @@ async def test_a_run_by_name_opens_the_form_with_what_was_given_where_something_
     assert scene.payloads == []
     await scene.alice.fill({"Service": "web"})
     assert (await scene.alice.submit()).happened == "closed"
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     assert scene.payloads == [{"service": "web", "env": "production"}]
 
 
@@ -125,7 +126,7 @@ async def test_status_and_history_show_the_askers_runs_and_nobody_elses(scene: S
     await scene.alice.command(OPS, "/workflow history")
     await scene.told_privately(scene.alice, "You have run nothing yet")
     await scene.alice.command(OPS, f"/workflow run {RESTART} service=web")
-    run = await scene.only_run(State.RUNNING)
+    run = await scene.only_run(State.SUCCEEDED)
 
     await scene.alice.command(OPS, "/workflow history")
     await scene.alice.command(OPS, "/workflow status")
@@ -170,4 +171,4 @@ async def test_more_than_a_hundred_workflows_are_searched_for_in_the_database(sc
     await scene.alice.choose("pick_workflow", "job-119")
     await scene.alice.wait_for_view(lambda v: v["callback_id"] == "workflow_form")
     await scene.alice.submit()
-    await scene.told(scene.alice, "Job 119", "was started by")
+    await scene.told(scene.alice, "Job 119", "*succeeded after")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.runs import State
-from tests.acceptance.scene import ADMIN, ALICE_IN_OPS, BOTH_DOORS, ENV, ONE_DATABASE, OPS, SERVICE, Json, Scene, words
+from tests.acceptance.scene import ADMIN, ALICE_IN_OPS, BOTH_DOORS, ENV, ONE_DATABASE, OPS, SERVICE, Json, Scene
 from tests.acceptance.steps import RUN, live, offer_lasting
 
 SECRET = "hunter2-correct-horse"

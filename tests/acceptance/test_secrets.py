@@ -61,10 +61,10 @@ async def test_a_secret_input_is_sent_to_datadog_and_kept_nowhere(
 
     await scene.alice.submit()
 
-    run = await scene.only_run(State.RUNNING)
+    run = await scene.only_run(State.SUCCEEDED)
     assert scene.payloads == [{"token": SECRET, "reason": "rotation"}]
-    assert "token*  _secret_" in await scene.told(scene.alice, "was started by")
-    await scene.told(scene.alice, "launched", channel=AUDIT)
+    assert "token*  _secret_" in await scene.told(scene.alice, "*succeeded after")
+    await scene.told(scene.alice, "ended", channel=AUDIT)
     assert run.sealed is None
     kept = await _everything_kept_or_sent(scene, caplog.text)
     assert [place for place, text in kept.items() if SECRET in text] == []

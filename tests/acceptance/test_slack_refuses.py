@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.domain.runs import State
 from tests.acceptance.scene import ONE_DATABASE, OPS, RESTART, Scene, until, words
+from tests.acceptance.steps import live
 
 RUN = f"/workflow run {RESTART} service=web"
 
@@ -21,7 +22,7 @@ async def test_where_the_channel_is_closed_to_the_bot_the_requester_is_told_dire
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "so I tell you here", "was started by", channel=scene.alice.dm)
+    await scene.told(scene.alice, "so I tell you here", "*succeeded after", channel=scene.alice.dm)
     assert len(scene.payloads) == 1
 
 
@@ -32,7 +33,7 @@ async def test_in_a_private_channel_without_the_bot_the_requester_is_told_direct
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "/invite @workflow-bot", "was started by", channel=scene.alice.dm)
+    await scene.told(scene.alice, "/invite @workflow-bot", "*succeeded after", channel=scene.alice.dm)
 
 
 async def test_a_message_that_slack_refused_at_first_arrives_once(scene: Scene, impatient: None) -> None:
@@ -40,8 +41,8 @@ async def test_a_message_that_slack_refused_at_first_arrives_once(scene: Scene, 
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "was started by")
-    assert len([m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]) == 1
+    await scene.told(scene.alice, "*succeeded after")
+    assert "succeeded" in words(live(scene))
     assert len(scene.payloads) == 1
 
 
@@ -50,7 +51,7 @@ async def test_a_rate_limit_is_respected_and_the_message_arrives(scene: Scene, i
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     limited = [c for c in scene.slack.calls_of("chat.postMessage") if c.response.get("error") == "ratelimited"]
     for refused in limited:
         later = [
@@ -68,7 +69,7 @@ async def test_a_burst_in_one_channel_stays_within_slacks_limits_and_all_of_it_a
         await scene.alice.command(OPS, RUN)
 
     async def all_told() -> bool:
-        said = [m for m in scene.slack.messages(OPS) if "was started by" in words(m)]
+        said = [m for m in scene.slack.messages(OPS) if "*succeeded after" in words(m)]
         return len(said) == 6
 
     await until(all_told, timeout=20)
@@ -82,9 +83,9 @@ async def test_a_message_posted_whose_answer_was_lost_is_followed_by_one_more_at
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.only_run(State.RUNNING)
-    await scene.told(scene.alice, "was started by")
-    assert 1 <= len([m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]) <= 2
+    await scene.only_run(State.SUCCEEDED)
+    await scene.told(scene.alice, "*succeeded after")
+    assert 1 <= len([m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None and not m["thread_ts"]]) <= 2
     assert len(scene.payloads) == 1
 
 
@@ -149,9 +150,9 @@ async def test_while_slack_is_away_the_run_starts_and_is_told_when_it_is_back(sc
     scene.slack.faults.drop("*", times=None)
 
     await scene.alice.command(OPS, RUN)
-    await scene.only_run(State.RUNNING)
-    assert [m for m in scene.slack.messages(OPS) if "was started by" in words(m)] == []
+    await scene.only_run(State.SUCCEEDED)
+    assert [m for m in scene.slack.messages(OPS) if "*succeeded after" in words(m)] == []
     scene.slack.faults.clear()
 
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     assert len(scene.payloads) == 1

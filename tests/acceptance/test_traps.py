@@ -18,6 +18,7 @@ from bot.sandbox.world import open_world
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from tests.acceptance.scene import ALICE, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, words
+from tests.acceptance.steps import live, replies
 
 RUN = f"/workflow run {RESTART} service=web"
 STRANGER = "U08STRANGER"
@@ -57,13 +58,16 @@ def test_trap_3_a_blank_signing_secret_is_noticed_at_the_start() -> None:
     assert "SLACK_SIGNING_SECRET is missing" in result.output
 
 
-async def test_trap_5_an_instance_that_can_not_be_seen_yet_was_started_all_the_same(scene: Scene) -> None:
+async def test_trap_5_an_instance_that_can_not_be_seen_yet_was_started_all_the_same(
+    scene: Scene, watchful: None
+) -> None:
     scene.datadog.faults.invisible_gets = 5
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "was started by")
-    assert (await scene.only_run(State.RUNNING)).instance_id == scene.datadog.executions[0].instance_id
+    await scene.told(scene.alice, "is running for")
+    await scene.told(scene.alice, "*succeeded after")
+    assert (await scene.only_run(State.SUCCEEDED)).instance_id == scene.datadog.executions[0].instance_id
     assert len(scene.payloads) == 1
 
 
@@ -84,7 +88,7 @@ async def test_trap_6_a_stranger_in_a_shared_channel_can_press_and_submit_but_st
     assert denied["act"] == "denied"
     assert denied["actor"]["user"] == STRANGER
     assert (await scene.alice.submit()).happened == "closed"
-    await scene.told(scene.alice, "was started by")
+    await scene.told(scene.alice, "*succeeded after")
     assert (await stranger.press("Open in Datadog")).ok
     assert len(scene.payloads) == 1
 
@@ -113,7 +117,7 @@ async def test_trap_8_what_was_acknowledged_is_finished_before_the_bot_stops(
     assert [m for m in slack.messages(OPS) if datadog.executions[0].instance_id in words(m)]
     assert slack.violations == []
     async with open_world(slack, datadog, database_url) as world:
-        run = await Scene(slack, datadog, database_url, world).only_run(State.RUNNING)
+        run = await Scene(slack, datadog, database_url, world).only_run(State.SUCCEEDED)
     assert run.due is None
 
 
@@ -131,8 +135,8 @@ async def test_trap_9_a_message_is_brought_up_to_date_with_its_blocks_and_stays_
     await scene.alice.command(OPS, RUN)
 
     await scene.told(scene.alice, "is being started for")
-    await scene.told(scene.alice, "was started by")
-    (message,) = [m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]
+    await scene.told(scene.alice, "*succeeded after")
+    message = live(scene)
     assert message["blocks"]
     assert not message["edited"]
     updates = scene.slack.calls_of("chat.update")
@@ -150,8 +154,9 @@ async def test_trap_9_where_a_message_can_not_be_edited_any_more_its_thread_goes
 
     await scene.alice.command(OPS, RUN)
 
-    await scene.told(scene.alice, "was started by")
-    first, reply = [m for m in scene.slack.messages(OPS) if m["ephemeral_to"] is None]
+    await scene.told(scene.alice, "*succeeded after")
+    first, thread = live(scene), replies(scene)
     assert "is being started for" in words(first)
-    assert reply["thread_ts"] == first["ts"]
-    assert scene.datadog.executions[0].instance_id in words(reply)
+    assert {reply["thread_ts"] for reply in thread} == {first["ts"]}
+    (last,) = [reply for reply in thread if "*succeeded after" in words(reply)]
+    assert scene.datadog.executions[0].instance_id in words(last)

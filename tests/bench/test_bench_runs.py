@@ -48,3 +48,10 @@ def test_submissions_are_measured_and_each_was_started_once_and_posted(kind: str
     assert {"sqlite": "bot on SQLite", "postgres": "bot on Postgres"}[kind] in names
     assert ("60 lines" in names) is rivals_are_installed()
     assert bool(row["note"]) is not rivals_are_installed()
+
+
+def test_deciding_is_measured_as_it_grows() -> None:
+    row = _measured("--row", "decision", "--database", "sqlite")
+    sizes = [one["size"] for one in row["sizes"] if one["what"] == "read and decide, grants"]
+    assert sizes == [100, 1_000, 10_000, 100_000]
+    assert all(one["median"] > 0 and one["ratio"] > 0 for one in row["sizes"])

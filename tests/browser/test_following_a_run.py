@@ -48,7 +48,7 @@ def test_a_run_is_cancelled_after_a_question_and_only_when_datadog_has_stopped_i
     workspace.press("Cancel", message, "Cancel the run")
 
     expect(message).to_contain_text(re.compile(r"was cancelled after \d+ s"))
-    expect(message).to_contain_text("By @Alice Moreau")
+    expect(message).to_contain_text("Cancelled by @Alice Moreau")
 
 
 def test_run_again_opens_the_form_as_it_was_filled_in(workspace: WorkspacePage) -> None:

@@ -17,7 +17,7 @@ def test_a_value_that_one_may_not_choose_is_not_offered(workspace: WorkspacePage
     workspace.pick("Restart a service")
     workspace.modal.get_by_role("combobox", name="Environment").click()
 
-    expect(workspace.page.get_by_role("option")).to_have_text(["staging ✓"])
+    expect(workspace.page.get_by_role("option")).to_contain_text(["staging"])
 
 
 def test_why_tells_the_rule_that_decides(workspace: WorkspacePage) -> None:

@@ -102,4 +102,3 @@ class WorkspacePage:
         message.get_by_role("button", name=button, exact=True).click()
         if sure:
             self.page.get_by_role("button", name=sure, exact=True).click()
-

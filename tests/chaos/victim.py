@@ -33,6 +33,7 @@ HURRY: Mapping[str, Any] = {
     "bot.use_cases.pace.NOT_VISIBLE_YET": 5.0,
     "bot.use_cases.pace.GONE": 60.0,
     "bot.use_cases.pace.SETTLE": 0.2,
+    "bot.use_cases.pace.LONGEST_RETELL": 3.0,
     "bot.use_cases.pace.QUIET": 0.3,
     "bot.use_cases.pace.SEARCHES": (0.5, 1.0, 2.0, 3.0),
     "bot.use_cases.pace.CLOCK_SKEW": 0.5,

@@ -111,9 +111,7 @@ async def test_apply_does_exactly_the_plan_and_records_who_what_and_which_text(
     ended = await desk.run("policy", "apply", "--plan", await desk.plan_id(), LOGNAME="carol")
     assert ended.code == 0, ended.words
     assert f"+ {GAINS}" in ended.words
-    (record,) = [
-        json.loads(one.body) for one in await open_store(desk.url).read(lambda tx: tx.records(0, 10))
-    ]
+    (record,) = [json.loads(one.body) for one in await open_store(desk.url).read(lambda tx: tx.records(0, 10))]
     assert (record["act"], record["actor"]["name"], record["policy"]) == ("policy applied", "carol", 1)
     assert record["digest"] == hashlib.sha256(desk.path.read_bytes()).hexdigest()
 
@@ -148,7 +146,9 @@ async def test_apply_refuses_a_plan_that_is_not_true_any_more_and_changes_nothin
     assert ended.code == 1
     assert f"This is not the plan {plan} any more" in ended.words
     assert "Nothing was changed" in ended.words
-    assert await store.read(lambda tx: (tx.policy_version(), tx.all_grants(), tx.entries(), tx.records(0, 10))) == before
+    assert (
+        await store.read(lambda tx: (tx.policy_version(), tx.all_grants(), tx.entries(), tx.records(0, 10))) == before
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- test and schema
@@ -163,7 +163,9 @@ async def test_the_files_own_tests_decide_the_exit_code(desk: Desk, values: str,
     ended = await command(desk.folder, "policy", "test", "workflows.yml")  # needs neither database nor Datadog
     assert ended.code == code
     if code:
-        assert ended.words.startswith("workflows.yml:10: tests[1]: expected allow, the rules say deny: not allowed with")
+        assert ended.words.startswith(
+            "workflows.yml:10: tests[1]: expected allow, the rules say deny: not allowed with"
+        )
     else:
         assert ended.words == "1 test(s) passed.\n"
 

@@ -40,7 +40,8 @@ def offers_text(entries: Sequence[CatalogueEntry], command: str) -> str:
         description = f" — {escape(cut(entry.description, 80))}" if entry.description else ""
         lines.append(f"• {code(entry.name)}  {escape(cut(entry.title, 75))}{description}")
     if len(entries) > SHOWN:
-        lines.append(f"… and {len(entries) - SHOWN} more. Type {code(command)} to search them all.")
+        more = f"{len(entries) - SHOWN}" if len(entries) <= 100 else "many"
+        lines.append(f"… and {more} more. Type {code(command)} to search them all.")
     return "\n".join(lines)
 
 

@@ -98,7 +98,7 @@ def _what_is_known(run: Run) -> str:
             return quoted + _unknown(run)
         case State.FAILED | State.SUCCEEDED | State.CANCELLED:
             said = f"Datadog says {code(cut(run.status, 100))}.\n" if run.state is State.FAILED and run.status else ""
-            by = f"By {canceller(run)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
+            by = f"Cancelled by {canceller(run)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
             outputs = code(cut(as_text(run.outputs), SHOWN_OUTPUTS)) if run.outputs else ""
             return (said + by + quoted + (f"*Outputs*  {outputs}" if outputs else "")).rstrip("\n")
         case _:

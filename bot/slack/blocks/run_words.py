@@ -77,6 +77,7 @@ def duration(began: datetime | None, ended: datetime | None) -> str:
 
 def _step(step: RunStep) -> str:
     mark = STEP_MARKS.get(step.state)
-    took = f"  _{duration(step.began, step.ended)}_" if step.ended else ""
+    # One that was over when it was first seen has taken nobody knows how long.
+    took = f"  _{duration(step.began, step.ended)}_" if step.ended and step.ended > step.began else ""
     words = "" if mark else f"  {code(cut(step.state, 40))}"
     return f"{mark or ':small_blue_diamond:'} {escape(cut(step.name, 100))}{took}{words}"

@@ -120,7 +120,9 @@ GRANTS = st.lists(
 
 
 @given(GRANTS, GRANTS)
-def test_a_plan_and_its_way_back_tell_the_same_with_signs_turned(one: tuple[Grant, ...], other: tuple[Grant, ...]) -> None:
+def test_a_plan_and_its_way_back_tell_the_same_with_signs_turned(
+    one: tuple[Grant, ...], other: tuple[Grant, ...]
+) -> None:
     there, back = (changes(Policy(grants=a), Policy(grants=b)) for a, b in ((one, other), (other, one)))
     turned = {"+": "-", "-": "+"}
     assert sorted(change.sign for change in there) == sorted(turned[change.sign] for change in back)

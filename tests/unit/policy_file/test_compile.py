@@ -127,7 +127,9 @@ def test_the_file_narrows_datadogs_inputs_and_never_widens_them(fields: str, par
 
 def test_a_date_without_quotes_is_the_text_that_was_written() -> None:
     assert only_input("{ default: 2026-01-01 }", Parameter("day", InputType.STRING)).default == "2026-01-01"
-    assert only_input("{ default: { on: 2026-01-01 } }", Parameter("o", InputType.OBJECT)).default == {"on": "2026-01-01"}
+    assert only_input("{ default: { on: 2026-01-01 } }", Parameter("o", InputType.OBJECT)).default == {
+        "on": "2026-01-01"
+    }
 
 
 def test_an_input_that_datadog_does_not_have_is_refused_with_a_near_miss() -> None:

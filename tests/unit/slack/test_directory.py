@@ -11,7 +11,6 @@ from bot.domain.errors import SlackUnavailable
 from bot.domain.people import Actor
 from bot.domain.policy import EVERYONE
 from bot.sandbox.slack import LocalSlack
-from bot.slack import directory
 from bot.slack.directory import AGE_LIMIT, SlackDirectory
 
 ALICE = Actor("T01", "U01ALICE")
@@ -38,7 +37,7 @@ def known(slack: LocalSlack) -> SlackDirectory:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     clock = {"now": 1000.0}
-    monkeypatch.setattr(directory.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr("bot.slack.directory.time.monotonic", lambda: clock["now"])
 
     def go(seconds: float) -> None:
         clock["now"] += seconds
