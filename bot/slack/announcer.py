@@ -170,6 +170,8 @@ class Announcer:
                 self.wake()
             return
         text, blocks = run_message(run, self._link(run))
+        if message.posted_in != run.channel_id:
+            blocks = [_why_directly(run), *blocks]
         try:
             await self._client.chat_update(channel=message.posted_in, ts=message.ts, text=text, blocks=blocks)
         except SlackApiError as error:
@@ -211,9 +213,7 @@ class Announcer:
         except SlackApiError as error:
             if error.response.get("error") not in CLOSED_TO_US:
                 raise
-            why = _why_directly(run, str(error.response.get("error")))
-            note = {"type": "section", "text": {"type": "mrkdwn", "text": why}}
-            return await self._send(run.user_id, text, [note, *blocks])
+            return await self._send(run.user_id, text, [_why_directly(run), *blocks])
 
     async def _send(
         self, channel_id: str, text: str, blocks: list[dict[str, Any]] | None, thread_ts: str | None = None
@@ -240,10 +240,10 @@ class Announcer:
         await self._store.write(work)
 
 
-def _why_directly(run: Run, reason: str) -> str:
-    if reason == "is_archived":
-        return f"The channel {channel(run.channel_id)} is archived, so I tell you here."
-    return (
-        f"I can't post in {channel(run.channel_id)}, so I tell you here."
-        " To have it in the channel, invite me there: `/invite @workflow-bot`."
+def _why_directly(run: Run) -> dict[str, Any]:
+    """The block at the top of a run's message where the channel is closed to the bot, at each update too."""
+    why = (
+        f"I can't post in {channel(run.channel_id)}, so I tell you here. To have it in the channel, invite me there:"
+        " `/invite @workflow-bot` (an archived channel takes nobody)."
     )
+    return {"type": "section", "text": {"type": "mrkdwn", "text": why}}

@@ -1,4 +1,4 @@
-"""Keeps secret inputs unreadable in the database: sealed until the launch, and known afterwards by a fingerprint alone."""
+"""Keeps secret inputs unreadable in the database: sealed until the run is over, and known afterwards by a fingerprint alone."""
 
 from __future__ import annotations
 

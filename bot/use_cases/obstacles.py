@@ -23,7 +23,7 @@ def obstacle(
         return _deny(Reason.FROZEN, freeze.reason, freeze.ends)
     for lock in tx.locks(entry.name):
         if lock.holds(values):
-            return _deny(Reason.LOCKED, f"{lock.owner_name or lock.owner_id}: {lock.reason}", lock.until)
+            return _deny(Reason.LOCKED, f"“{lock.reason}”, says {lock.owner_name or lock.owner_id}", lock.until)
     key = entry.lock_key(values) if values is not None else None
     if key is not None and (holder := tx.run_with_lock(key)):
         same = ", ".join(entry.lock_on)

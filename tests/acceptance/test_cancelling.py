@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ async def test_the_button_asks_first_and_the_message_shows_how_it_ends(scene: Sc
     )
     assert "Run again" in told
     assert "Let it run" not in told
-    assert f"was cancelled after 1 s by <@{ALICE}>" in words(await reply(scene)).replace("0 s", "1 s")
+    assert re.search(rf"was cancelled after \d+ s by <@{ALICE}>", words(await reply(scene)))
     await scene.only_run(State.CANCELLED)
     assert await scene.acts() == ["requested", "launching", "launched", "cancel asked", "ended"]
 

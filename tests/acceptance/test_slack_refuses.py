@@ -13,6 +13,7 @@ from tests.acceptance.scene import ONE_DATABASE, OPS, RESTART, Scene, until, wor
 from tests.acceptance.steps import live
 
 RUN = f"/workflow run {RESTART} service=web"
+LOCK = f"lock {RESTART} a deploy"  # acknowledged at once, and answered later
 
 
 @pytest.mark.parametrize("code", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"])
@@ -111,12 +112,12 @@ async def test_where_slack_refuses_the_window_for_another_reason_the_person_is_t
 
 @ONE_DATABASE
 async def test_a_response_url_that_does_not_work_any_more_is_followed_by_a_direct_message(scene: Scene) -> None:
-    payload = scene.slack.client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], RUN[10:])
+    payload = scene.slack.client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], LOCK)
     scene.slack.response_urls.expire()
 
     await scene.slack.deliver("command", payload)
 
-    await scene.told(scene.bob, "No rule lets you run", channel=scene.bob.dm)
+    await scene.told(scene.bob, "You may not lock", channel=scene.bob.dm)
     scene.expected_violations.append("response_url: expired_url")
 
 
@@ -134,11 +135,11 @@ async def test_a_response_url_on_a_foreign_host_is_never_called(scene: Scene) ->
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/response/1"
-    payload = scene.slack.client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], RUN[10:])
+    payload = scene.slack.client.payloads.slash_command(scene.bob.id, scene.slack.workspace.channels[OPS], LOCK)
 
     await scene.slack.deliver("command", payload | {"response_url": url})
 
-    await scene.told(scene.bob, "No rule lets you run", channel=scene.bob.dm)
+    await scene.told(scene.bob, "You may not lock", channel=scene.bob.dm)
     assert not called.is_set()
     async with aiohttp.ClientSession() as session, session.get(url):
         assert called.is_set()  # the trap would have caught it

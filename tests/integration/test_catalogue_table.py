@@ -91,7 +91,10 @@ async def test_freezes_and_accounts_come_back_and_are_replaced(store: SqlStore) 
         Freeze(("*", "tag:ops"), begins, begins + timedelta(hours=1), "“Black Friday”"),
         Freeze(("other",), begins - timedelta(hours=2), begins - timedelta(hours=1), "it is over"),
     )
-    accounts = (Account("eu", "datadoghq.eu", "EU_API", "EU_APP", ""), Account("us", "datadoghq.com", "", "", "US_TOKEN"))
+    accounts = (
+        Account("eu", "datadoghq.eu", "EU_API", "EU_APP", ""),
+        Account("us", "datadoghq.com", "", "", "US_TOKEN"),
+    )
     await put(store, Policy(freezes=freezes, accounts=accounts))
     assert await store.read(lambda tx: (tx.freezes(), tx.accounts())) == ([freezes[0]], list(accounts))
     await put(store, Policy())

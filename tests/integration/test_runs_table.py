@@ -43,7 +43,10 @@ async def test_a_run_comes_back_as_it_was_written(store: SqlStore) -> None:
         token=2**40,
         attempts=3,
         status="Waiting “for” <a person>",
-        steps=[RunStep("Ask 🙂", "SUCCEEDED", NOON, NOON + timedelta(seconds=0.25)), RunStep("Do", "IN_PROGRESS", NOON)],
+        steps=[
+            RunStep("Ask 🙂", "SUCCEEDED", NOON, NOON + timedelta(seconds=0.25)),
+            RunStep("Do", "IN_PROGRESS", NOON),
+        ],
         outputs={"answer": {"deep": [1, 2.5, True, None, "<@U01>"]}},
         looks=7,
         cancel_by="U02BOB",

@@ -14,7 +14,7 @@ TEXT_LIMIT = 3500  # characters; Slack advises to stay below 4,000 (Slack docs: 
 def end_word(run: Run) -> tuple[str, str | None]:
     """The text, and the outputs as JSON where they are too long for it and go along as a file."""
     lines = [f"{person(run.user_id)} {MARKS[run.state]} *{escape(cut(run.title, 150))}* {_verb(run)}."]
-    if run.error:
+    if run.error and run.state is not State.UNKNOWN:  # the message above quotes that already
         lines.append(f"> {escape(cut(run.error, 1000))}")
     if not run.outputs:
         return "\n".join(lines), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -37,7 +38,7 @@ def known(slack: LocalSlack) -> SlackDirectory:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     clock = {"now": 1000.0}
-    monkeypatch.setattr("bot.slack.directory.time.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("bot.slack.directory.time", SimpleNamespace(monotonic=lambda: clock["now"]))
 
     def go(seconds: float) -> None:
         clock["now"] += seconds

@@ -1,0 +1,36 @@
+"""The picker's list from a large catalogue: complete where it is short, and never hidden by what isn't for here."""
+
+from __future__ import annotations
+
+from bot.domain.people import Actor
+from bot.domain.policy import Effect, Grant, Policy
+from bot.storage.store import SqlStore
+from bot.use_cases.choose_workflow import ENOUGH, offers
+from tests.made_up import entry, string_input, values
+
+ALICE = Actor("T01", "U01ALICE")
+ENV = string_input("env", options=values("staging", "production"))
+EVERY = tuple(entry(ENV, name=f"w{number:03}", title=f"W {number:03}", tags=()) for number in range(300))
+
+
+async def _offered(store: SqlStore, *grants: Grant, search: str = "") -> list[str]:
+    policy = Policy(EVERY, grants)
+    await store.write(lambda tx: tx.replace_policy(policy, digest="", source="", applied_by="test"))
+    found = await offers(ALICE, frozenset({ALICE.user_id}), "C01OPS", store, frozenset(), search)
+    return [one.name for one in found]
+
+
+def _allow(target: str, **more: object) -> Grant:
+    return Grant(Effect.ALLOW, ALICE.user_id, target, rule=1, **more)  # type: ignore[arg-type]  # by keyword in each test
+
+
+async def test_what_is_for_another_channel_or_denied_hides_nothing_behind_it(store: SqlStore) -> None:
+    elsewhere = [_allow(one.name, channel="C02GENERAL") for one in EVERY[:120]]
+    denied = [Grant(Effect.DENY, ALICE.user_id, one.name, rule=2) for one in EVERY[120:280]]
+    here = [_allow(one.name, channel="C01OPS") for one in EVERY[120:]]
+    assert await _offered(store, *elsewhere, *denied, *here) == [one.name for one in EVERY[280:]]
+
+
+async def test_of_a_long_list_the_first_are_enough_and_the_rest_is_searched(store: SqlStore) -> None:
+    assert await _offered(store, _allow("*")) == [one.name for one in EVERY[:ENOUGH]]
+    assert await _offered(store, _allow("*"), search="299") == ["w299"]
