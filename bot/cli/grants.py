@@ -136,8 +136,8 @@ def _when(tx: Reading, workflow: str, conditions: tuple[str, ...]) -> dict[str, 
     for condition in conditions:
         name, _, text = condition.partition("=")
         field = entry.input(name) if entry else None
-        if field is None:
-            raise Refused(f"{workflow} has no input “{name}”.")
+        if field is None or field.secret:
+            raise Refused(f"{workflow} has no input “{name}” that a grant can name.")
         try:
             when[name] = (*when.get(name, ()), field.from_text(text))
         except InvalidInput as error:

@@ -31,5 +31,7 @@ class Lock:
 
 
 def _touches(value: Any, wanted: Any) -> bool:
+    """One common item is enough: a lock on `web-1` holds a run on `web-1` and `web-2`."""
     items = value if isinstance(value, list) else [value]
-    return any(same(item, wanted) for item in items) or same(value, wanted)
+    locked = wanted if isinstance(wanted, list) else [wanted]
+    return any(same(item, one) for item in items for one in locked)

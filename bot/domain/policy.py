@@ -163,9 +163,15 @@ def narrowed(grants: Iterable[Grant], subjects: frozenset[str], entry: Catalogue
     return replace(entry, inputs=tuple(inputs))
 
 
-def feasible(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> bool:
-    """Whether some values would be accepted here: what the picker offers, a submit can accept, and the reverse."""
-    return _possible(_mine(grants, subjects, entry, channel), entry, {})
+def feasible(
+    grants: Iterable[Grant],
+    subjects: frozenset[str],
+    entry: CatalogueEntry,
+    channel: str,
+    chosen: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether some values, `chosen` among them, would be accepted here: what the picker offers, a submit can accept."""
+    return _possible(_mine(grants, subjects, entry, channel), entry, chosen or {})
 
 
 def _mine(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> list[Grant]:
@@ -240,6 +246,19 @@ def _choices(field: Input) -> tuple[AllowedValue, ...]:
 
 def _may_touch(deny: Grant, candidates: Mapping[str, list[Any]]) -> bool:
     return all(any(_among(item, wanted) for item in candidates[name]) for name, wanted in deny.when.items())
+
+
+def may_all(
+    grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str, when: Mapping[str, Any]
+) -> bool:
+    """Whether the person may run the workflow here with every set of values that `when` is part of: what they may lock."""
+    mine = _mine(grants, subjects, entry, channel)
+    denied = any(
+        all(_touches(replace(grant, when={name: wanted}), when) for name, wanted in grant.when.items() if name in when)
+        for grant in mine
+        if grant.effect is Effect.DENY
+    )
+    return not denied and any(grant.effect is Effect.ALLOW and _with_values(grant, when) for grant in mine)
 
 
 def frozen(freezes: Iterable[Freeze], entry: CatalogueEntry, now: datetime) -> Freeze | None:

@@ -44,7 +44,7 @@ def compile_policy(source: PolicySource, definitions: Mapping[str, WorkflowDefin
         compiler = _Inputs(lambda at, what, place=place: source.error((*place, *at), what), problems)  # type: ignore[misc]  # mypy can't type a lambda's default
         inputs = compiler.all(fields.inputs, definition)
         for number, field in enumerate(fields.lock_on):
-            known = [one.name for one in inputs]
+            known = [one.name for one in inputs if not one.secret]
             if field not in known and (definition is not None or not alone):
                 says = f"the workflow has no such input{did_you_mean(field, known)}"
                 problems.append(source.error(("workflows", name, "lock_on", number), says))
@@ -228,6 +228,9 @@ def _check_values(
     """A value that the input can't have would make the rule never apply, without anybody noticing."""
     for name, wanted in when.items():
         fields = [field for entry in meant if (field := entry.input(name)) is not None]
+        if any(field.secret for field in fields):
+            says = "this input is secret: a rule would show its value to everybody who asks why"
+            problems.append(source.error(("rules", index, "when", name), says))
         for number, value in enumerate(wanted):
             errors = [_misfit(field, value) for field in fields]
             if fields and all(errors):

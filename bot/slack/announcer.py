@@ -34,7 +34,7 @@ LAST_WORD = 10.0  # seconds that a stopping bot gives to what it is posting
 GIVE_UP_AFTER = 1000  # attempts, about a day
 
 # The place can't be posted in, whoever asks (Slack docs: chat.postMessage, errors): the requester is told directly.
-CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"})
+CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "no_permission"})
 # The message can't be edited any more (Slack docs: chat.update, errors): what is new is told in its thread.
 NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
@@ -73,6 +73,9 @@ class Announcer:
             except NotRecorded as error:
                 log.error("the outbox can't be worked on, trying again in %.0f s: %s", pause, error)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
+            except Exception:  # this loop tells everybody everything: it may stumble and must not end
+                log.exception("unexpected error in the announcer")
+                pause = pace.LONGEST_PAUSE
             if last:
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=LAST_WORD)
@@ -134,7 +137,10 @@ class Announcer:
 
     async def _tell(self, message: Message) -> float | None:
         """Tell one. Returns the seconds to wait where Slack limits us."""
-        run, live = await self._what(message)
+        found = await self._what(message)
+        if found is None:
+            return None
+        run, live = found
         try:
             if message.kind == "live":
                 await self._tell_live(run, message)
@@ -148,11 +154,15 @@ class Announcer:
             await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
         return None
 
-    async def _what(self, message: Message) -> tuple[Run, Message]:
-        def question(tx: Any) -> tuple[Run, Message]:
+    async def _what(self, message: Message) -> tuple[Run, Message] | None:
+        """The run and its live message; None where the lease is another's, or too nearly over to post under it."""
+
+        def question(tx: Any) -> tuple[Run, Message] | None:
             run = tx.run(message.run_id)
-            messages = tx.messages(message.run_id)
-            return run, next(one for one in messages if one.kind == "live")
+            rows = {one.kind: one for one in tx.messages(message.run_id)}
+            held_until = rows[message.kind].held_until
+            ours = rows[message.kind].token == message.token and held_until is not None
+            return (run, rows["live"]) if ours and held_until - tx.now > LEASE / 3 else None
 
         return await self._store.read(question)
 
@@ -175,19 +185,37 @@ class Announcer:
         try:
             await self._client.chat_update(channel=message.posted_in, ts=message.ts, text=text, blocks=blocks)
         except SlackApiError as error:
+            if _is_closed(error) and message.posted_in == run.channel_id:
+                await self._move_to_requester(run, message)
+                return
             if error.response.get("error") not in NOT_EDITABLE:
                 raise
             await self._send(message.posted_in, text, blocks, thread_ts=message.ts)
         if not await self._told(message, message.posted_in, message.ts, whole=True):
             await self._store.write(lambda tx: tx.message_stale(message))
 
+    async def _move_to_requester(self, run: Run, message: Message) -> None:
+        """The channel was closed to us while the run went on: its message goes on where the requester sees it."""
+        text, blocks = opening_message(run)
+        posted_in, ts = await self._send(run.user_id, text, [_why_directly(run), *blocks])
+        await self._told(message, posted_in, ts, whole=False)
+        self.wake()
+
     async def _tell_end(self, run: Run, message: Message, live: Message) -> None:
         """The word at the end, in the thread of the message; after it, so that it is never read first."""
         if live.due is not None:
             await self._wait_for_live(message)
             return
+        try:
+            place, ts = await self._send_end(run, live.posted_in or run.user_id, live.ts)
+        except SlackApiError as error:
+            if not _is_closed(error) or live.posted_in == run.user_id:
+                raise
+            place, ts = await self._send_end(run, run.user_id, None)
+        await self._told(message, place, ts, whole=True)
+
+    async def _send_end(self, run: Run, place: str, thread_ts: str | None) -> tuple[str, str]:
         text, outputs = end_word(run)
-        place, thread_ts = live.posted_in or run.user_id, live.ts
         if outputs is not None and thread_ts is not None:
             try:
                 await self._client.files_upload_v2(
@@ -202,16 +230,14 @@ class Announcer:
                 if error.response.get("error") != "missing_scope":
                     raise
                 await self._send(place, f"{text}\n(The bot may not upload files here.)", None, thread_ts=thread_ts)
-            ts = thread_ts
-        else:
-            place, ts = await self._send(place, text, None, thread_ts=thread_ts)
-        await self._told(message, place, ts, whole=True)
+            return place, thread_ts
+        return await self._send(place, text, None, thread_ts=thread_ts)
 
     async def _post(self, run: Run, text: str, blocks: list[dict[str, Any]]) -> tuple[str, str]:
         try:
             return await self._send(run.channel_id, text, blocks)
         except SlackApiError as error:
-            if error.response.get("error") not in CLOSED_TO_US:
+            if not _is_closed(error):
                 raise
             return await self._send(run.user_id, text, [_why_directly(run), *blocks])
 
@@ -238,6 +264,11 @@ class Announcer:
             tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
 
         await self._store.write(work)
+
+
+def _is_closed(error: SlackApiError) -> bool:
+    reason = str(error.response.get("error"))
+    return reason in CLOSED_TO_US or reason.startswith("restricted_action")
 
 
 def _why_directly(run: Run) -> dict[str, Any]:

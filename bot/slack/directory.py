@@ -53,6 +53,7 @@ class SlackDirectory:
         self._installation: Installation | None = None
         self._people: dict[str, tuple[float, dict[str, Any]]] = {}
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
         self._lock = asyncio.Lock()
 
     async def installation(self) -> Installation:
@@ -89,9 +90,13 @@ class SlackDirectory:
         self._people.pop(user_id, None)
 
     async def _members(self, group_id: str, fresh: bool) -> frozenset[str]:
-        known = self._groups.get(group_id)
-        if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
-            return known[1]
+        async with self._asking.setdefault(group_id, asyncio.Lock()):  # one question, however many wait for its answer
+            known = self._groups.get(group_id)
+            if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
+                return known[1]
+            return await self._ask_members(group_id)
+
+    async def _ask_members(self, group_id: str) -> frozenset[str]:
         try:
             answer = await asyncio.wait_for(self._client.usergroups_users_list(usergroup=group_id), CALL_LIMIT)
         except SlackApiError as error:

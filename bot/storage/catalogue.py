@@ -34,7 +34,11 @@ class CatalogueRows:
         """Put a changed entry in its place; False where it isn't the one with the definition hash `before` any more."""
         statement = (
             sa.update(workflows)
-            .where(workflows.c.name == entry.name, workflows.c.definition_hash == before)
+            .where(
+                workflows.c.name == entry.name,
+                workflows.c.definition_hash == before,
+                workflows.c.policy_version == entry.policy_version,  # not over what was applied meanwhile
+            )
             .values(**entry_row(entry, entry.policy_version))
         )
         return bool((self.connection.execute(statement)).rowcount)

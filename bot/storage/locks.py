@@ -11,6 +11,7 @@ from bot.domain.locks import Lock
 from bot.domain.runs import State
 from bot.storage.tables import locks, runs
 
+LIMITS_LOCK = 7_126_403_519  # any number that no other program takes for a lock in the same database
 OPEN = [state.value for state in (State.READY, State.LAUNCHING, State.RUNNING)]
 
 
@@ -51,14 +52,14 @@ class LockRows:
         """Release a lock. False where it is gone."""
         return bool((self.connection.execute(sa.delete(locks).where(locks.c.id == lock_id))).rowcount)
 
-    def hold_workflow(self, name: str) -> None:
-        """Make others who start the same workflow wait for this transaction's end, so that what is counted stays true.
+    def hold_limits(self) -> None:
+        """Make others who start a limited workflow wait for this transaction's end, so that what is counted stays true.
 
-        By its name, not its row, which an applied policy replaces. SQLite has one writer, who has them wait anyway.
+        One lock for all workflows: a group of transactions may need several, and would meet another replica's in a ring.
+        SQLite has one writer, who has them wait anyway.
         """
         if self.connection.dialect.name == "postgresql":
-            key = sa.func.hashtextextended(name, 0)
-            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LIMITS_LOCK)))
 
     def open_runs(self, workflow: str) -> int:
         """How many runs of the workflow are under way."""

@@ -114,7 +114,12 @@ class RunRows:
                 runs.c.state.in_([State.READY.value, State.LAUNCHING.value, State.RUNNING.value]),
                 runs.c.cancel_by.is_(None),
             )
-            .values(cancel_by=user_id, due=sa.case((runs.c.state == State.RUNNING.value, self.now), else_=runs.c.due))
+            # The token grows, so that a look which is under way can't put the next one off again.
+            .values(
+                cancel_by=user_id,
+                due=sa.case((runs.c.state == State.RUNNING.value, self.now), else_=runs.c.due),
+                token=sa.case((runs.c.state == State.RUNNING.value, runs.c.token + 1), else_=runs.c.token),
+            )
             .returning(runs)
         )
         row = (self.connection.execute(statement)).one_or_none()

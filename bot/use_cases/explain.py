@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.explanation import Explanation
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Reason, Verdict, decide
+from bot.domain.policy import Decision, Reason, Verdict, decide, feasible
 from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Reading, Store
 from bot.use_cases.run_workflow import REQUIRED, Values
@@ -34,8 +34,12 @@ async def explain(
         missing = {field.name: REQUIRED for field in entry.missing(given.given) if field.name not in given.errors}
         values = entry.with_defaults(given.given)
         grants = tx.grants(subjects, entry.targets)
-        # With values missing the answer is for those that are there: what a rule asks of the others stays open.
-        decision = decide(grants, subjects, entry, channel_id, None if not given.given and missing else values)
+        decision = decide(grants, subjects, entry, channel_id, values)
+        if missing and not decision.allowed and feasible(grants, subjects, entry, channel_id, given.given):
+            # What a rule asks of the values that are missing stays open.
+            decision = decide(grants, subjects, entry, channel_id, None)
+        if not decision.allowed:
+            return Explanation(entry, decision)
         in_the_way = obstacle(tx, entry, None if missing else values, actor.user_id, tx.now)
         return Explanation(entry, decision, in_the_way, values, {**missing, **given.errors})
 

@@ -20,6 +20,9 @@ async def add_grant(grant: Grant, by_team: str, by_user: str, by_name: str, stor
             raise Refused(f"No workflow in the catalogue is called “{grant.target}”.")
         if grant.until is not None and grant.until <= tx.now:
             raise Refused("The grant would have ended already. Name a moment to come.")
+        given = [one for one in tx.all_grants() if not one.from_file and _same(one, grant)]
+        if given:
+            return given[0]  # pressed twice: two rows would survive one taking back
         added = replace(grant, id=tx.add_grant(grant))
         tx.record(_entry(Act.GRANT_ADDED, added, by_team, by_user, by_name))
         return added
@@ -38,6 +41,10 @@ async def remove_grant(grant_id: int, by_team: str, by_user: str, by_name: str, 
         return removed
 
     return await store.write(work)
+
+
+def _same(one: Grant, other: Grant) -> bool:
+    return replace(one, id=None, words="") == replace(other, id=None, words="")
 
 
 def _entry(act: Act, grant: Grant, team: str, user: str, name: str) -> Entry:

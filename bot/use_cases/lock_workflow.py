@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.audit import Act, Entry
+from bot.domain.catalogue import CatalogueEntry
 from bot.domain.locks import Lock
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import decide
+from bot.domain.policy import may_all
 from bot.use_cases.ports import Store, Writing
 
 LONGEST = timedelta(days=7)
@@ -21,6 +22,7 @@ class LockAnswer(StrEnum):
     """What became of the wish."""
 
     TAKEN = "taken"
+    TAKEN_BY_OTHER = "taken by another"
     RELEASED = "released"
     FORCED = "released by force"
     DENIED = "denied"
@@ -55,12 +57,19 @@ async def lock(wish: LockWish, reason: str, lasts: timedelta, store: Store) -> L
     """Allowed to admins and to those whom the rules let run it here with these values. Raises NotRecorded."""
 
     def work(tx: Writing) -> Locking:
-        if not _may(tx, wish):
+        entry = tx.entry(wish.workflow)
+        if entry is None:
+            return Locking(LockAnswer.NO_SUCH_WORKFLOW)
+        if not _may(tx, wish, entry):
             return _denied(tx, wish)
+        tx.hold_limits()
+        for held in _on_same(tx, wish):
+            if held.owner_id != wish.actor.user_id:
+                return Locking(LockAnswer.TAKEN_BY_OTHER, held)
+            tx.remove_lock(held.id)  # one's own is renewed
         taken = Lock(
             wish.workflow, wish.when, wish.actor.user_id, wish.actor.name, reason, tx.now, tx.now + min(lasts, LONGEST)
         )
-        tx.hold_workflow(wish.workflow)
         tx.add_lock(taken)
         tx.record(_entry(wish, Act.LOCKED, reason=reason, until=taken.until.isoformat(), when=dict(wish.when)))
         return Locking(LockAnswer.TAKEN, taken)
@@ -73,9 +82,12 @@ async def unlock(wish: LockWish, store: Store) -> Locking:
 
     def work(tx: Writing) -> Locking:
         entry = tx.entry(wish.workflow)
-        found = next((one for one in tx.locks(wish.workflow) if dict(one.when) == dict(wish.when)), None)
+        if entry is None:
+            return Locking(LockAnswer.NO_SUCH_WORKFLOW)
+        found = next(iter(_on_same(tx, wish)), None)
         if found is None:
-            holder = tx.run_with_lock(key) if entry and (key := entry.lock_key(wish.when)) else None
+            key = entry.lock_key(entry.with_defaults(wish.when))
+            holder = tx.run_with_lock(key) if key else None
             return Locking(LockAnswer.NO_SUCH_LOCK) if holder is None else _free_run(tx, wish, holder)
         own = found.owner_id == wish.actor.user_id and wish.actor.may_act(wish.admitted)
         if not own and wish.actor.user_id not in wish.admins:
@@ -97,15 +109,17 @@ def _free_run(tx: Writing, wish: LockWish, run_id: str) -> Locking:
     return Locking(LockAnswer.FORCED, run_id=run_id)
 
 
-def _may(tx: Writing, wish: LockWish) -> bool:
-    entry = tx.entry(wish.workflow)
-    if entry is None or not wish.actor.may_act(wish.admitted):
+def _on_same(tx: Writing, wish: LockWish) -> list[Lock]:
+    return [one for one in tx.locks(wish.workflow) if dict(one.when) == dict(wish.when)]
+
+
+def _may(tx: Writing, wish: LockWish, entry: CatalogueEntry) -> bool:
+    """Who may run everything that the lock would hold: nobody locks others out of what is not theirs to run."""
+    if not wish.actor.may_act(wish.admitted):
         return False
     if wish.actor.user_id in wish.admins:
         return True
-    grants = tx.grants(wish.subjects, entry.targets)
-    values = entry.with_defaults(wish.when) if wish.when else None
-    return decide(grants, wish.subjects, entry, wish.channel_id, values).allowed
+    return may_all(tx.grants(wish.subjects, entry.targets), wish.subjects, entry, wish.channel_id, wish.when)
 
 
 def _denied(tx: Writing, wish: LockWish) -> Locking:

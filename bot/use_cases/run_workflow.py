@@ -110,8 +110,8 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
         if not decision.allowed:
             return _deny(tx, ask, decision)
-        if entry.limits != NO_LIMITS:
-            tx.hold_workflow(entry.name)
+        if entry.limits != NO_LIMITS or entry.lock_on:
+            tx.hold_limits()
         in_the_way = obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
         if in_the_way is not None and tx.run_by_key(ask.key) is None:
             return _deny(tx, ask, in_the_way)

@@ -82,6 +82,9 @@ class RunWorker:
             except NotRecorded as error:
                 log.error("can't look for due runs, trying again in %.0f s: %s", pause, error)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
+            except Exception:  # without this loop nothing left behind is taken up: it may stumble and must not end
+                log.exception("unexpected error while looking for due runs")
+                pause = pace.LONGEST_PAUSE
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 

@@ -62,6 +62,8 @@ async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping:
                 await _compare(entry, datadog, recompile, store)
         except NotRecorded as error:
             log.warning("the catalogue could not be compared with Datadog: %s", error)
+        except Exception:  # the next round may do better
+            log.exception("unexpected error while comparing the catalogue with Datadog")
 
 
 async def _compare(entry: CatalogueEntry, datadog: Accounts, recompile: Recompile, store: Store) -> None:

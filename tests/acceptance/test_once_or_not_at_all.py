@@ -7,12 +7,13 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from bot.domain.runs import State
 from bot.sandbox.world import World, open_world
-from bot.storage.tables import runs
+from bot.storage.tables import audit_posts, messages, runs
 from tests.acceptance.processes import bot_process
 from tests.acceptance.scene import ADMIN, AUDIT, BOTH_DOORS, OPS, RESTART, Scene, until, words
 
@@ -30,9 +31,13 @@ async def _second_replica(scene: Scene) -> AsyncIterator[World]:
 async def _let_every_lease_run_out(scene: Scene) -> None:
     """What a minute does."""
     past = datetime.now(UTC) - timedelta(seconds=1)
-    await scene.world.bot.store.write(
-        lambda tx: tx.connection.execute(sa.update(runs).where(runs.c.due.is_not(None)).values(due=past))
-    )
+
+    def work(tx: Any) -> None:
+        tx.connection.execute(sa.update(runs).where(runs.c.due.is_not(None)).values(due=past))
+        for table in (messages, audit_posts):
+            tx.connection.execute(sa.update(table).where(table.c.held_until.is_not(None)).values(held_until=past))
+
+    await scene.world.bot.store.write(work)
 
 
 @BOTH_DOORS

@@ -143,7 +143,7 @@ async def test_a_lock_is_announced_keeps_others_away_and_ends_by_its_owner(scene
     said = await scene.told(scene.bob, f"<@{ALICE}> has locked `{RESTART} env=staging`")
     assert "moving the database" in said
     await scene.bob.command(OPS, RUN)
-    refused = await scene.told_privately(scene.bob, "is locked: Alice Moreau: moving the database")
+    refused = await scene.told_privately(scene.bob, "is locked: “moving the database”, says Alice Moreau")
     assert "Come back after" in refused
     await scene.bob.command(OPS, f"/workflow unlock {RESTART} env=staging")
     await scene.told_privately(scene.bob, "You may not lock or unlock")

@@ -265,7 +265,7 @@ async def test_a_lock_that_a_person_took_stops_everybody_on_every_replica_until_
     assert taken.lock is not None
     for user in ("U01ALICE", "U02BOB"):
         decision = refused(await submit(replicas[1], f"by {user}", user=user))
-        assert (decision.reason, decision.words) == (Reason.LOCKED, "U01ALICE: a deploy")
+        assert (decision.reason, decision.words) == (Reason.LOCKED, "“a deploy”, says U01ALICE")
         assert decision.free_at == taken.lock.until
     assert (await unlock(wish("U02BOB", {}), replicas[1])).answer is LockAnswer.DENIED
     assert refused(await submit(replicas[0], "still")).reason is Reason.LOCKED

@@ -140,7 +140,12 @@ def _hint(field: Input) -> PlainTextObject | None:
     if field.secret:
         parts.append("Kept secret: it is shown and recorded nowhere. Slack shows it while you type.")
     # Radio buttons can't be emptied, so there is nothing to say of that.
-    if field.has_default and field.default not in ("", None) and field.type is not InputType.BOOLEAN:
+    if (
+        field.has_default
+        and not field.secret
+        and field.default not in ("", None)
+        and field.type is not InputType.BOOLEAN
+    ):
         parts.append(f"Empty means {cut(as_text(field.default), 100)}.")
     return PlainTextObject(text=cut(" ".join(parts), LABEL)) if parts else None
 

@@ -59,7 +59,10 @@ def read_command(text: str) -> Command:
             pairs[key] = value
         else:
             words.append(token)
-    return Command(subcommand, tuple(words), pairs, any(token in DRY_RUN for token in rest))
+    dry_run = any(token in DRY_RUN for token in rest)
+    if dry_run and subcommand is not Subcommand.RUN:
+        raise UnreadableCommand(f"--dry-run goes with run only. Without it, {subcommand} does what it says.")
+    return Command(subcommand, tuple(words), pairs, dry_run)
 
 
 def read_pairs(entry: CatalogueEntry, pairs: Mapping[str, str]) -> Values:

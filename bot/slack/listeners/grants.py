@@ -37,7 +37,14 @@ async def grant_given(context: Context, incoming: Incoming) -> None:
         await context.voice.show(incoming, _refused(context))
         return
     actor, _ = await context.who(incoming)
-    grant = _read((incoming.view.get("state") or {}).get("values") or {}, incoming.user_id)
+    state = (incoming.view.get("state") or {}).get("values") or {}
+    if not ((state.get(PERSON) or {}).get(Action.GRANT_FIELD.value) or {}).get("selected_user"):
+        incoming.reply.ack({"response_action": "errors", "errors": {PERSON: "Choose a person."}})
+        return
+    if not ((state.get(WORKFLOW) or {}).get(Action.PICK_WORKFLOW.value) or {}).get("selected_option"):
+        incoming.reply.ack({"response_action": "errors", "errors": {WORKFLOW: "Choose a workflow."}})
+        return
+    grant = _read(state, incoming.user_id)
     try:
         await add_grant(grant, actor.team_id, actor.user_id, actor.name, context.store)
     except Refused as error:

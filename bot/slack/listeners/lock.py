@@ -25,7 +25,7 @@ async def lock_asked(context: Context, incoming: Incoming, parsed: Command) -> N
     incoming.reply.ack()
     reason, lasts = _reason(parsed.words[1:])
     if not parsed.words or not reason:
-        usage = f"Write {code(f'{context.command} lock NAME key=value … reason for 2h')}: a lock has a reason."
+        usage = f"Write {code(f'{context.command} lock NAME key=value … reason for 2h')}, m or d, with a reason."
         await context.voice.tell(incoming, "Lock", f":information_source: {usage}")
         return
     wish = await _wish(context, incoming, parsed)
@@ -48,7 +48,7 @@ async def unlock_asked(context: Context, incoming: Incoming, parsed: Command) ->
 
 
 async def _wish(context: Context, incoming: Incoming, parsed: Command) -> LockWish | None:
-    name = parsed.words[0]
+    name = parsed.words[0][:100]
     entry = await context.store.read(lambda tx: tx.entry(name))
     when: dict[str, Any] = {}
     for key, text in parsed.pairs.items():
@@ -75,6 +75,13 @@ async def _answer(context: Context, incoming: Incoming, wish: LockWish, answer: 
         case LockAnswer.TAKEN if answer.lock is not None:
             until, reason = moment(answer.lock.until), escape(cut(answer.lock.reason, 500))
             await context.voice.announce(incoming, f":lock: {who} has locked {what} until {until}: {reason}")
+        case LockAnswer.TAKEN_BY_OTHER if answer.lock is not None:
+            by, until = person(answer.lock.owner_id), moment(answer.lock.until)
+            words = f":lock: {what} is locked already, by {by} until {until}: {escape(cut(answer.lock.reason, 500))}"
+            await context.voice.tell(incoming, "Lock", words)
+        case LockAnswer.NO_SUCH_WORKFLOW:
+            words = f":information_source: There is no workflow called {code(wish.workflow)} in the catalogue."
+            await context.voice.tell(incoming, "Lock", words)
         case LockAnswer.RELEASED:
             await context.voice.announce(incoming, f":unlock: {who} has unlocked {what}.")
         case LockAnswer.FORCED:
@@ -93,6 +100,8 @@ def _what(workflow: str, when: Mapping[str, Any]) -> str:
 
 
 def _reason(words: tuple[str, ...]) -> tuple[str, timedelta]:
-    if len(words) >= 2 and words[-2] == "for" and (span := SPAN.fullmatch(words[-1])):
-        return " ".join(words[:-2]), timedelta(seconds=int(span[1]) * UNITS[span[2]])
+    """The reason and how long; without a reason where what stands behind `for` can't be read as a time."""
+    if len(words) >= 2 and words[-2] == "for" and words[-1][:1].isdigit():
+        span = SPAN.fullmatch(words[-1])
+        return (" ".join(words[:-2]), timedelta(seconds=int(span[1]) * UNITS[span[2]])) if span else ("", LASTS)
     return " ".join(words), LASTS

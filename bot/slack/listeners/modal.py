@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.errors import WorkflowBotError
 from bot.slack.blocks.modals import loading, notice
 from bot.slack.blocks.text import escape
+from bot.slack.directory import UNREACHABLE
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 
@@ -40,7 +42,12 @@ async def open_modal(context: Context, incoming: Incoming, content: Awaitable[Co
     if task.done():
         await _first(context, incoming, task.result())
         return
-    view_id = await _open(context, incoming, loading(), tell=False)
+    try:
+        view_id = await _open(context, incoming, loading(), tell=False)
+    except (SlackApiError, *UNREACHABLE) as error:
+        # What was asked for goes on all the same, so the answer has to follow from what comes of it.
+        log.warning("no window could be opened: %s", type(error).__name__)
+        view_id = None
     result = await _result(task)
     if (
         view_id is None
@@ -60,7 +67,8 @@ async def replace_modal(context: Context, incoming: Incoming, content: Awaitable
     await asyncio.wait({task}, timeout=SOON)
     view_id = str(incoming.view["id"])
     if not task.done():
-        await context.voice.update(view_id, loading())
+        with contextlib.suppress(SlackApiError, *UNREACHABLE):  # only a sign that it takes a moment
+            await context.voice.update(view_id, loading())
     result = await _result(task)
     if result is not None:
         await context.voice.update(view_id, notice(result.title, result.words) if isinstance(result, Said) else result)

@@ -25,7 +25,9 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
     if run is None:
         return Said("Run again", f":information_source: There is no run {code(run_id[:40])} any more.")
     actor, subjects = await context.who(incoming)
-    found = await offer(actor, subjects, incoming.channel_id, run.workflow, context.store, context.admitted)
+    # Pressed in a direct message, it is for the channel of the run: there is where it may be permitted.
+    channel_id = run.channel_id if incoming.channel_id.startswith("D") else incoming.channel_id
+    found = await offer(actor, subjects, channel_id, run.workflow, context.store, context.admitted)
     entry = found.entry
     if entry is None or not found.decision.allowed:
         return Said("Not permitted", refusal(run.workflow, found.decision, context.admins))
@@ -36,5 +38,5 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
                 values[field.name] = field.checked(run.inputs[field.name])
         except InvalidInput:
             continue  # the workflow has changed since: the field starts empty
-    memory = FormMemory(entry.name, incoming.channel_id, entry.definition_hash, secrets.token_hex(16))
+    memory = FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16))
     return workflow_form(entry, memory, values, in_the_way(entry.name, found.obstacle))
