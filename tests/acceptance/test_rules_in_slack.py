@@ -180,7 +180,7 @@ async def test_who_may_not_run_it_may_not_lock_it(scene: Scene) -> None:
     await scene.told_privately(scene.bob, "You may not lock or unlock")
     assert await scene.acts() == ["lock denied"]
     await scene.alice.command(OPS, f"/workflow lock {RESTART}")
-    await scene.told_privately(scene.alice, "a lock has a reason")
+    await scene.told_privately(scene.alice, "with a reason")
 
 
 async def test_a_run_locks_its_values_until_it_is_over(scene: Scene) -> None:
