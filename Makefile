@@ -36,8 +36,8 @@ test: environment ## Run all tests, on SQLite and on a real Postgres
 
 # `make test` has a short run of it. SQLite in one process, Postgres under three; docs/chaos.md says what is counted.
 chaos: environment ## Kill, stop and cut off the bot at random and at every await, and count (25 minutes)
-	$(PY) tests.chaos --database sqlite --runs 900 --kills 130 --stops 22 --rate 4 $(ARGS)
-	$(PY) tests.chaos --database postgres --runs 1300 --kills 200 --stops 32 --restarts 10 --rate 5 $(ARGS)
+	$(PY) tests.chaos --database sqlite --runs 900 --kills 150 --stops 24 --rate 4 $(ARGS)
+	$(PY) tests.chaos --database postgres --runs 1300 --kills 220 --stops 34 --restarts 10 --rate 5 $(ARGS)
 	$(PY) tests.chaos --database sqlite --every-await
 	$(PY) tests.chaos --database postgres --every-await
 

@@ -294,7 +294,11 @@ async def test_grants_are_given_with_conditions_and_an_end_and_taken_back(desk: 
     ("arguments", "code", "words"),
     [
         (["add", "U02BOB", "restart"], 1, "No workflow in the catalogue is called “restart”."),
-        (["add", "U02BOB", "restart-service", "--when", "enw=staging"], 1, "restart-service has no input “enw” that a grant can name."),
+        (
+            ["add", "U02BOB", "restart-service", "--when", "enw=staging"],
+            1,
+            "restart-service has no input “enw” that a grant can name.",
+        ),
         (["add", "U02BOB", "restart-service", "--when", "env=dev"], 1, "env: “dev” is not allowed here."),
         (["add", "U02BOB", "restart-service", "--until", "2020-01-01T00:00Z"], 1, "would have ended already"),
         (["add", "U02BOB", "restart-service", "--until", "2030-01-01"], 2, "with its time zone"),
