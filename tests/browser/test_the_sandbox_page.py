@@ -85,7 +85,7 @@ def test_a_lost_answer_ends_as_unknown_and_says_what_to_do(workspace: WorkspaceP
     workspace.break_datadog("After accepting a start", "the answer is lost")
     run_restart(workspace, "lost on the way")
     message = workspace.messages(has_text="lost on the way")
-    expect(message).to_contain_text("outcome unknown")
+    expect(message).to_contain_text("unknown outcome")
     expect(message).to_contain_text("may or may not be running")
 
 

@@ -71,7 +71,6 @@ def _import_everything() -> None:
         importlib.import_module(name)
     importlib.import_module("alembic.command")
     importlib.import_module("psycopg")
-    importlib.import_module("aiosqlite")
 
 
 def _become_a_bot(wanted: Mapping[str, Any]) -> None:
