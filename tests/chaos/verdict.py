@@ -199,9 +199,11 @@ def _shows_the_end(post: dict[str, Any], run: Run) -> bool:
 
 
 def _end_words(evidence: _Evidence, run: Run) -> list[dict[str, Any]]:
-    live, end = evidence.messages[run.id]["live"], evidence.messages[run.id]["end"]
+    live, end = evidence.messages[run.id]["live"], evidence.messages[run.id].get("end")
     replies = list(evidence.threads[live.posted_in or "", live.ts or ""])
-    if end.posted_in != live.posted_in:  # the channel was closed to the bot: a direct message says it
+    if (
+        end is not None and end.posted_in != live.posted_in
+    ):  # the channel was closed to the bot: a direct message says it
         replies += filter(None, [evidence.posts.get((end.posted_in or "", end.ts or ""))])
     return [reply for reply in replies if f"<@{run.user_id}>" in reply["text"] and MARKS[run.state] in reply["text"]]
 
