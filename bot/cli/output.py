@@ -6,12 +6,13 @@ import asyncio
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.domain.errors import WorkflowBotError
 from bot.observability import configure_logging
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False, soft_wrap=True)
+
+PIPED_WIDTH = 300  # columns of a table that goes to no terminal
 
 format_option = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="json prints one object a line."
@@ -65,10 +68,12 @@ def print_json(row: Mapping[str, Any]) -> None:
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, empty: str) -> None:
     """Rows as a table; where there are none, a sentence."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    # Folded rather than cut: half an id is of no use to anybody. What is piped on has all the room it needs.
+    heads = [Column(column, overflow="fold") for column in columns]
+    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
     if table.row_count:
-        Console(highlight=False).print(table)
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
     else:
         words.print(empty)
