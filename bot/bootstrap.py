@@ -35,18 +35,22 @@ from bot.slack.app import Listener, Switchboard, Table, build_app
 from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE, SlackDirectory
 from bot.slack.ids import Action, Event, View
 from bot.slack.incoming import Incoming
+from bot.slack.listeners.authenticator import code_submitted
 from bot.slack.listeners.cancel import cancel_pressed
 from bot.slack.listeners.changes import group_changed, person_changed
 from bot.slack.listeners.command import command
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.grants import grant_given, grant_taken_back
+from bot.slack.listeners.home import home_opened
 from bot.slack.listeners.import_workflow import datadog_options_asked, datadog_workflow_picked
 from bot.slack.listeners.options import input_options, workflow_options
 from bot.slack.listeners.picker import workflow_picked
+from bot.slack.listeners.review import approve_pressed, review_pressed, review_submitted
 from bot.slack.listeners.run_again import run_again_pressed
 from bot.slack.listeners.submit import form_submitted
 from bot.slack.voice import Voice
 from bot.storage.engine import open_engines
+from bot.storage.one_time_codes import TotpCodes
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases.pace import CALL_LIMIT
@@ -143,16 +147,17 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
         directory = SlackDirectory(client)
         sealer = build_sealer(settings)
         link = partial(_link, datadog)
-        announcer = Announcer(store, client, link, settings.audit_channel)
+        announcer = Announcer(store, client, directory, link, settings.audit_channel)
         worker = RunWorker(store, datadog, sealer, recompile, announcer.wake)
         context = Context(
             store=store,
             sealer=sealer,
+            codes=TotpCodes(sealer),
             directory=directory,
             voice=Voice(client, session),
             client=client,
             start=worker.start,
-            wake=worker.wake,
+            wake=partial(_wake, worker, announcer),
             link=link,
             execute_url=partial(_execute_url, datadog),
             search_datadog=partial(_search_datadog, datadog),
@@ -187,6 +192,13 @@ def build_table(context: Context) -> Table:
         ("block_suggestion", Action.PICK_WORKFLOW): on(workflow_options),
         ("block_suggestion", Action.INPUT): on(input_options),
         ("block_actions", Action.GRANT_FIELD): on(_nothing),
+        ("block_actions", Action.APPROVE): on(approve_pressed),
+        ("block_actions", Action.REVIEW): on(review_pressed),
+        ("block_actions", Action.REVIEW_REFUSE): on(review_pressed),
+        ("block_actions", Action.REVIEW_COMMENT): on(review_pressed),
+        ("event_callback", Event.HOME): on(home_opened),
+        ("view_submission", View.REVIEW): on(review_submitted),
+        ("view_submission", View.AUTHENTICATOR): on(code_submitted),
         ("block_actions", Action.PICK_DATADOG): on(datadog_workflow_picked),
         ("block_suggestion", Action.PICK_DATADOG): on(datadog_options_asked),
         ("block_actions", Action.TAKE_BACK): on(grant_taken_back),
@@ -263,6 +275,11 @@ async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:
     except SlackUnavailable:
         return "Slack does not answer"
     return None
+
+
+def _wake(worker: RunWorker, announcer: Announcer) -> None:
+    worker.wake()
+    announcer.wake()
 
 
 async def _nothing(_: Context, incoming: Incoming) -> None:

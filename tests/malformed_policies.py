@@ -224,7 +224,19 @@ BY_HAND: dict[str, str | bytes] = {
     "a BOM in the middle": "version: 1\n\ufeffrules: 7\n",
     "allow and deny": START + "rules: [{allow: ['*'], deny: ['*'], run: [w]}]\n",
     "neither allow nor deny": START + "rules: [{run: [w]}]\n",
-    "approval, which is not there yet": START + "rules: [{allow: ['*'], run: [w], approval: {}}]\n",
+    "approval by nobody": START + "rules: [{allow: ['*'], run: [w], approval: {}}]\n",
+    "approval by a stranger": START + "rules: [{allow: ['*'], run: [w], approval: {from: [nobody]}}]\n",
+    "approval of a deny": START + "rules: [{deny: ['*'], run: [w], approval: {from: [U01]}}]\n",
+    "approval by more people than there are": START
+    + "rules: [{allow: ['*'], run: [w], approval: {from: [U012, U013], count: 3}}]\n",
+    "approval by everyone, asked nowhere": START + "rules: [{allow: ['*'], run: [w], approval: {from: ['*']}}]\n",
+    "approval after its end": START
+    + "rules: [{allow: ['*'], run: [w], approval: {from: [U012], expires: 1h, escalate: {to: [U013], after: 2h}}}]\n",
+    "approval that is waited for too long": START
+    + "rules: [{allow: ['*'], run: [w], approval: {from: [U012], expires: 31d}}]\n",
+    "approval by no number": START + "rules: [{allow: ['*'], run: [w], approval: {from: [U012], count: 0}}]\n",
+    "a field of approval with a near miss": START
+    + "rules: [{allow: ['*'], run: [w], approval: {from: [U012], expire: 1h}}]\n",
     "a key by value": START + "accounts: {eu: {site: datadoghq.eu, api_key: abc, app_key: def}}\n",
     "keys and token": START
     + "accounts: {eu: {site: datadoghq.eu, api_key_env: A, app_key_env: B, access_token_env: C}}\n",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from bot import __version__
+from bot.cli.approvals import approvals
 from bot.cli.audit import audit
+from bot.cli.authenticators import authenticators
 from bot.cli.db import db
 from bot.cli.doctor import doctor
 from bot.cli.grants import grants
@@ -27,5 +29,19 @@ def main() -> None:
     """
 
 
-for command in (serve, sandbox, doctor, manifest, db, policy, workflows, grants, why, runs, audit):
+for command in (
+    serve,
+    sandbox,
+    doctor,
+    manifest,
+    db,
+    policy,
+    workflows,
+    grants,
+    why,
+    runs,
+    approvals,
+    authenticators,
+    audit,
+):
     main.add_command(command)

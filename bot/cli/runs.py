@@ -100,6 +100,7 @@ def cancel(run_id: str) -> None:
         CancelAnswer.ASKED: "Asked. The run's message shows when Datadog has stopped it.",
         CancelAnswer.ASKED_BEFORE: "It is being cancelled already.",
         CancelAnswer.NOT_STARTED_ANY_MORE: "It was still waiting, and will not be started.",
+        CancelAnswer.WITHDRAWN: "It waited for approval, which is not asked for any more. It will not be started.",
     }
     if answer not in sentences_:
         raise Refused(f"Run {run_id} can't be cancelled: {answer.value}.")

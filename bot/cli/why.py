@@ -44,6 +44,8 @@ def why(workflow: str, values: tuple[str, ...], user: str, channel: str, groups:
         print_json(
             {
                 "allowed": decision.allowed,
+                "decision": decision.verdict.value,
+                "approval": decision.approval.words if decision.approval else None,
                 "reason": decision.reason.value,
                 "rule": decision.rule,
                 "words": decision.words,

@@ -41,6 +41,18 @@ class Act(StrEnum):
     GRANT_REMOVED = "grant removed"
     DEFINITION_CHANGED = "definition changed"
     POLICY_APPLIED = "policy applied"
+    APPROVAL_ASKED = "approval asked"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    REVIEW_DENIED = "review denied"
+    EXPIRED = "expired"
+    ESCALATED = "escalated"
+    WITHDRAWN = "withdrawn"
+    GLASS_BROKEN = "glass broken"
+    REVIEWED = "reviewed"
+    AUTHENTICATOR_ADDED = "authenticator added"
+    AUTHENTICATOR_REMOVED = "authenticator removed"
+    CODE_REFUSED = "code refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ def effect(grant: Grant, *, gained: bool) -> str:
     scope = f"{what}{place}" + (f" with {values}" if values else "")
     if grant.effect is Effect.DENY:
         return f"{who} is denied {scope}" if gained else f"{who} is no longer denied {scope}"
+    if grant.approval is not None:
+        scope += f" after approval by {grant.approval.words}"
     return f"{who} gains {scope}" if gained else f"{who} loses {scope}"
 
 
@@ -119,7 +121,7 @@ def _grants(before: Iterable[Grant], after: Iterable[Grant]) -> list[Change]:
 def _gives(grant: Grant) -> tuple[str, ...]:
     """What a grant gives, whichever rule says so."""
     when = json.dumps({name: list(values) for name, values in grant.when.items()}, sort_keys=True)
-    return grant.effect.value, grant.subject, grant.target, grant.channel, when
+    return grant.effect.value, grant.subject, grant.target, grant.channel, when, repr(grant.approval)
 
 
 def _freezes(before: Iterable[Freeze], after: Iterable[Freeze]) -> list[Change]:

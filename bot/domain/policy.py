@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.accounts import Account
+from bot.domain.approvals import Requirement
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import BOOLEANS, Input, InvalidInput, same
 from bot.domain.workflows import AllowedValue, InputType
@@ -34,18 +35,22 @@ class Verdict(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"
+    NEEDS_APPROVAL = "needs approval"
 
 
 class Reason(StrEnum):
     """Why a decision came out as it did; the audit trail keeps these words."""
 
     ALLOWED_BY_RULE = "allowed by rule"
+    NEEDS_APPROVAL = "needs approval"
     DENIED_BY_RULE = "denied by rule"
     NO_RULE = "no rule allows it"
     NOT_IN_THIS_CHANNEL = "not allowed in this channel"
     NOT_WITH_THESE_VALUES = "not allowed with these values"
     NOT_IN_CATALOGUE = "not in the catalogue"
     NOT_A_MEMBER = "not a full member of the workspace"
+    NO_BREAK_GLASS = "can't be started without approval"
+    APPROVAL_CHANGED = "another approval is asked for now"
     UNFIT = "changed in Datadog"
     FROZEN = "frozen"
     LOCKED = "locked"
@@ -61,6 +66,7 @@ class Grant:
     `subject` is a Slack user or user group id or `*`; `target` a workflow's name, `tag:…` or `*`; `channel` an id or `*`.
     `when` maps an input to the values it may have for this row to count. `rule` is the rule's number in the file, from 1;
     0 for a grant given in Slack or on the command line, which may end (`until`). `words` is the rule as a person says it.
+    `approval` is what has to be answered before a run that only this row allows starts.
     """
 
     effect: Effect
@@ -72,6 +78,7 @@ class Grant:
     words: str = ""
     until: datetime | None = None
     id: int | None = None
+    approval: Requirement | None = None
 
     @property
     def from_file(self) -> bool:
@@ -100,7 +107,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allow or deny, with the reason, the rule that decided (0: none) and what would do instead.
+    """Allow, needs approval or deny, with the reason, the rule that decided (0: none) and what would do instead.
 
     `channels` and `when` are those of the rules that allow it elsewhere, or with other values. `words` are the deciding
     rule's, or the obstacle's; `free_at` is when an obstacle is over, where that is known.
@@ -113,10 +120,12 @@ class Decision:
     channels: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     free_at: datetime | None = None
+    approval: Requirement | None = None
 
     @property
     def allowed(self) -> bool:
-        return self.verdict is Verdict.ALLOW
+        """Whether the person may ask for it: it starts at once, or after the approval that `approval` asks for."""
+        return self.verdict is not Verdict.DENY
 
 
 def decide(
@@ -137,15 +146,40 @@ def decide(
             return Decision(Verdict.DENY, Reason.DENIED_BY_RULE, grant.rule, grant.words)
     allows = [grant for grant in mine if grant.effect is Effect.ALLOW]
     here = [grant for grant in allows if _here(grant, channel)]
-    for grant in here:
-        if values is None or _with_values(grant, values):
-            return Decision(Verdict.ALLOW, Reason.ALLOWED_BY_RULE, grant.rule, grant.words)
+    fitting = [grant for grant in here if values is None or _with_values(grant, values)]
+    if fitting:
+        return _permit(min(fitting, key=_demands))
     if here:
         return Decision(Verdict.DENY, Reason.NOT_WITH_THESE_VALUES, here[0].rule, here[0].words, when=here[0].when)
     if allows:
         elsewhere = tuple(dict.fromkeys(grant.channel for grant in allows))
         return Decision(Verdict.DENY, Reason.NOT_IN_THIS_CHANNEL, allows[0].rule, allows[0].words, channels=elsewhere)
     return Decision(Verdict.DENY, Reason.NO_RULE)
+
+
+def _permit(grant: Grant) -> Decision:
+    if grant.approval is None:
+        return Decision(Verdict.ALLOW, Reason.ALLOWED_BY_RULE, grant.rule, grant.words)
+    return Decision(
+        Verdict.NEEDS_APPROVAL, Reason.NEEDS_APPROVAL, grant.rule, grant.words, when=grant.when, approval=grant.approval
+    )
+
+
+def _demands(grant: Grant) -> tuple[int, bool, str]:
+    """How much a rule demands. The one that demands least decides, so that one more allow never allows less."""
+    asked = grant.approval
+    return (0, False, "") if asked is None else (asked.count, asked.step_up, repr(asked))
+
+
+def approvals_possible(
+    grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str
+) -> tuple[Grant, ...]:
+    """The rules by which the person may need approval here, with the values they are about: what a form says beforehand."""
+    mine = [g for g in _mine(grants, subjects, entry, channel) if g.effect is Effect.ALLOW]
+    if any(grant.approval is None and not grant.when for grant in mine):
+        return ()
+    asking = {(grant.rule, repr(grant.approval)): grant for grant in mine if grant.approval is not None}
+    return tuple(asking.values())  # one for each rule, however many of its subjects the person is
 
 
 def narrowed(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> CatalogueEntry:

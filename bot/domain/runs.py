@@ -12,6 +12,7 @@ from typing import Any
 class State(StrEnum):
     """Where a run is. *launching* is committed right before Datadog is called, so a crash after it reads as *unknown*."""
 
+    AWAITING_APPROVAL = "awaiting approval"
     READY = "ready"
     LAUNCHING = "launching"
     RUNNING = "running"
@@ -19,15 +20,19 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     NOT_STARTED = "not started"
+    REFUSED = "refused"
+    EXPIRED = "expired"
     UNKNOWN = "unknown"
 
 
 OPERATOR = "operator"  # in `cancel_by`: whoever used the command line
 
 # Over, with an outcome that is known. An *unknown* run can still be found out about.
-ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.NOT_STARTED})
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.NOT_STARTED, State.REFUSED, State.EXPIRED})
 
 _NEXT: Mapping[State, frozenset[State]] = {
+    # Ready once everybody needed has approved and nothing is in the way; withdrawn is cancelled.
+    State.AWAITING_APPROVAL: frozenset({State.READY, State.REFUSED, State.EXPIRED, State.CANCELLED, State.NOT_STARTED}),
     State.READY: frozenset({State.READY, State.LAUNCHING, State.NOT_STARTED, State.CANCELLED}),
     # Back to ready only where surely nothing was started: a 429, or a connection that was never made.
     State.LAUNCHING: frozenset({State.RUNNING, State.NOT_STARTED, State.READY, State.UNKNOWN}),
@@ -39,6 +44,8 @@ _NEXT: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
     State.NOT_STARTED: frozenset(),
+    State.REFUSED: frozenset(),
+    State.EXPIRED: frozenset(),
 }
 
 
@@ -65,6 +72,8 @@ class Run:
     the values, encrypted, until the run is over. `due` is when somebody has to look at the run next: while a worker
     holds it, the moment its lease runs out. `token` grows with each claim and fences out a worker that lost it.
     `status` is Datadog's own word for where it is; `looks` counts the looks at Datadog since the last change of state.
+    `accepted_at` is when it was let start: at once, or by the last approval. `bound_to` is the hash that its approval is
+    bound to (see `bot.domain.approvals.binding`); empty where none was needed.
     """
 
     id: str
@@ -99,3 +108,5 @@ class Run:
     lock_key: str | None = None
     launched_at: datetime | None = None
     ended_at: datetime | None = None
+    accepted_at: datetime | None = None
+    bound_to: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,10 +16,11 @@ from bot.domain.errors import InvalidPolicy
 from bot.domain.inputs import Input, InvalidInput, as_text, same
 from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Freeze, Grant, Policy
 from bot.domain.workflows import AllowedValue, InputType, Parameter, WorkflowDefinition
+from bot.policy_file.approval import compile_approval
+from bot.policy_file.people import subjects_named
 from bot.policy_file.reader import Place, PolicySource, did_you_mean
-from bot.policy_file.schema import GROUP, USER, InputFields, LimitFields, WorkflowFields, seconds
+from bot.policy_file.schema import InputFields, LimitFields, WorkflowFields, seconds
 
-SUBJECT = re.compile(f"{USER}|{GROUP}")
 TITLE_LIMIT = 150  # characters, as for a title in the file; Datadog's own names may be longer
 INPUT_LIMIT = 90  # a modal holds 100 blocks (Slack docs: surfaces/modals); the rest is for words around the fields
 
@@ -202,7 +202,7 @@ def _grants(
     for index, rule in enumerate(source.fields.rules):
         effect = Effect.ALLOW if rule.allow is not None else Effect.DENY
         named = rule.allow or rule.deny or []
-        subjects = _subjects(source, ("rules", index, effect.value), named, problems)
+        subjects = subjects_named(source, ("rules", index, effect.value), named, problems)
         _check_targets(source, ("rules", index, "run"), rule.run, hints, problems)
         meant = [entry for entry in entries.values() if set(entry.targets) & set(rule.run)]
         known = [field.name for entry in meant for field in entry.inputs]
@@ -212,9 +212,13 @@ def _grants(
                 says = f"no workflow of this rule has such an input{did_you_mean(name, known)}"
                 problems.append(source.error(("rules", index, "when", name), says))
         _check_values(source, index, rule.when, meant, problems)
+        approval = compile_approval(source, index, rule.approval, problems) if rule.approval else None
         words = rule_words(effect, named, rule.run, rule.in_, rule.when)
+        if approval is not None:
+            words += f" after approval by {approval.words}"
+        when = {name: tuple(wanted) for name, wanted in rule.when.items()}
         grants += [
-            Grant(effect, subject, target, channel, {k: tuple(v) for k, v in rule.when.items()}, index + 1, words)
+            Grant(effect, subject, target, channel, when, index + 1, words, approval=approval)
             for subject in subjects
             for target in dict.fromkeys(rule.run)
             for channel in dict.fromkeys(rule.in_ or [EVERYWHERE])
@@ -288,17 +292,3 @@ def _limits(fields: LimitFields) -> Limits:
         cool_down=timedelta(seconds=seconds(fields.cool_down)) if fields.cool_down else None,
         per_person=(int(count), timedelta(seconds=seconds(within))) if count else None,
     )
-
-
-def _subjects(source: PolicySource, place: Place, names: list[str], problems: list[str]) -> list[str]:
-    people = source.fields.people
-    subjects: dict[str, None] = {}
-    for number, name in enumerate(names):
-        if name in people:
-            subjects.update(dict.fromkeys([*people[name].users, *people[name].groups]))
-        elif name == EVERYONE or SUBJECT.fullmatch(name):
-            subjects[name] = None
-        else:
-            hint = did_you_mean(name, list(people)) or ". Name a set under “people” or a Slack user id"
-            problems.append(source.error((*place, number), f"nobody is called “{name}”{hint}"))
-    return list(subjects)

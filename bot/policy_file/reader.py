@@ -121,9 +121,14 @@ def _fields_beside(place: Place) -> list[str]:
     }
     model: Any = schema.PolicyFields
     if len(place) > 1:
-        if "limits" in place[:-1]:
-            return list(schema.LimitFields.model_fields)
-        model = schema.InputFields if "inputs" in place[:-1] else inside.get(str(place[0]), schema.PolicyFields)
+        nested = {
+            "limits": schema.LimitFields,
+            "inputs": schema.InputFields,
+            "escalate": schema.EscalationFields,
+            "approval": schema.ApprovalFields,
+        }
+        found = (model for name, model in nested.items() if name in place[:-1])
+        model = next(found, inside.get(str(place[0]), schema.PolicyFields))
     return [info.alias or name for name, info in model.model_fields.items()]
 
 

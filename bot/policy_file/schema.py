@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.domain.approvals import LONGEST_WAIT
 from bot.domain.workflows import InputType
 from bot.policy_file.patterns import check_pattern
 
@@ -26,21 +27,11 @@ GROUP = r"^S[A-Z0-9]{2,20}$"
 DURATION = r"^[1-9][0-9]{0,5}[smhd]$"
 RATE = r"^[1-9][0-9]{0,4}/([1-9][0-9]{0,5})?[smhd]$"
 VARIABLE = r"^[A-Z][A-Z0-9_]{0,99}$"
-LATER = {"approval": "approval"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_yet(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for key in data:
-                if key in LATER and key not in cls.model_fields and f"{key}_" not in cls.model_fields:
-                    raise ValueError(f"“{key}”: this version of the bot has no {LATER[key]} yet; remove it")
-        return data
 
 
 def _input_type(value: Any) -> Any:
@@ -142,19 +133,57 @@ class PeopleFields(_Strict):
     groups: list[Group] = []
 
 
+class EscalationFields(_Strict):
+    """`approval.escalate`: who may answer too when nobody has for a while."""
+
+    to: list[str] = Field(min_length=1)
+    after: Duration
+
+
+class ApprovalFields(_Strict):
+    """`approval` of a rule: who has to approve before the run starts, and until when."""
+
+    from_: list[str] = Field(alias="from", min_length=1, description="Names of people, or ids, who may approve.")
+    count: int = Field(default=1, ge=1, le=20, description="How many different people have to approve.")
+    each: bool = Field(default=False, description="`count` people of each that `from` names, not of all together.")
+    expires: Duration = Field(default="1d", description="How long the answer is waited for, at most 30d.")
+    remind: Duration | None = Field(default=None, description="How often to remind; default: after half the time.")
+    channel: Channel | None = Field(default=None, description="Where to ask; default: each approver directly.")
+    escalate: EscalationFields | None = None
+    include_requester: bool = Field(default=False, description="The requester may be one of the approvers.")
+    step_up: bool = Field(default=False, description="Approvers type a one-time code.")
+    break_glass: Duration | None = Field(
+        default=None, description="It may start without approval, and has to be reviewed within this time."
+    )
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> ApprovalFields:
+        for name in ("expires", "break_glass"):
+            if (given := getattr(self, name)) and timedelta(seconds=seconds(given)) > LONGEST_WAIT:
+                raise ValueError(f"“{name}” can be {LONGEST_WAIT.days}d at most")
+        if self.escalate and seconds(self.escalate.after) >= seconds(self.expires):
+            raise ValueError("“escalate.after” has to be shorter than “expires”")
+        if self.channel is None and "*" in [*self.from_, *(self.escalate.to if self.escalate else ())]:
+            raise ValueError("where everyone may approve, name the “channel” in which to ask")
+        return self
+
+
 class RuleFields(_Strict):
-    """One entry of `rules`: allow or deny, whom, what, where, with which values."""
+    """One entry of `rules`: allow or deny, whom, what, where, with which values, and after whose approval."""
 
     allow: list[str] | None = None
     deny: list[str] | None = None
     run: list[str] = Field(min_length=1)
     in_: list[Channel] | None = Field(default=None, alias="in", min_length=1)
     when: dict[str, list[Any]] = {}
+    approval: ApprovalFields | None = None
 
     @model_validator(mode="after")
     def _one_effect(self) -> RuleFields:
         if (self.allow is None) == (self.deny is None):
             raise ValueError("a rule has either “allow” or “deny”")
+        if self.deny is not None and self.approval is not None:
+            raise ValueError("only an “allow” can ask for approval; a “deny” wins over everything")
         if not (self.allow or self.deny):
             raise ValueError("name at least one person, set of people or “*”")
         for name, values in self.when.items():
@@ -186,7 +215,7 @@ class ExampleFields(_Strict):
     in_: Channel | None = Field(default=None, alias="in")
     run: Name
     with_: dict[str, Any] = Field(default={}, alias="with")
-    expect: Literal["allow", "deny"]
+    expect: Literal["allow", "needs approval", "deny"]
 
 
 class PolicyFields(_Strict):

@@ -118,7 +118,6 @@ WORKFLOWS: dict[str, dict[str, Any]] = {
 
 def furnish_slack(slack: LocalSlack) -> None:
     """Three people and three channels."""
-    slack.workspace.home_tab = False
     slack.add_person(ALICE, "Alice Moreau", note="Site reliability: may run everything in #ops")
     slack.add_person(BOB, "Bob Tanaka", note="Developer: may restart in staging, and collect diagnostics anywhere")
     slack.add_person(GUEST, "Gil Navarro", is_restricted=True, note="A guest from an agency: may run nothing")

@@ -10,22 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import NotRecorded
+from bot.domain.approvals import Standing
+from bot.domain.errors import NotRecorded, SlackUnavailable
 from bot.domain.runs import ENDED, Run, State
-from bot.slack.blocks.end_word import end_word
+from bot.slack.asking import NOWHERE, Asking
+from bot.slack.blocks.end_word import approved_word, end_word
 from bot.slack.blocks.run_message import opening_message, run_message
 from bot.slack.blocks.text import channel
 from bot.slack.directory import UNREACHABLE
+from bot.slack.posting import Posting, is_closed
 from bot.slack.witness import Witness, retry_after
 from bot.use_cases import pace
-from bot.use_cases.ports import Message, Store, Writing
+from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Directory, Message, Store, Writing
 
 LEASE = timedelta(seconds=60)
 BATCH = 50
@@ -33,24 +37,35 @@ POSTING_AT_ONCE = 30  # channels
 LAST_WORD = 10.0  # seconds that a stopping bot gives to what it is posting
 GIVE_UP_AFTER = 1000  # attempts, about a day
 
-# The place can't be posted in, whoever asks (Slack docs: chat.postMessage, errors): the requester is told directly.
-CLOSED_TO_US = frozenset({"not_in_channel", "channel_not_found", "is_archived", "no_permission"})
-# The message can't be edited any more (Slack docs: chat.update, errors): what is new is told in its thread.
-NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a message is about: the run, its approval, and all of its messages by kind."""
+
+    run: Run
+    standing: Standing | None
+    messages: Mapping[str, Message]
 
 
 class Announcer:
     """Posts what the outbox holds. One in each process; leases keep two from posting the same."""
 
     def __init__(
-        self, store: Store, client: AsyncWebClient, link: Callable[[Run], str | None], audit_channel: str
+        self,
+        store: Store,
+        client: AsyncWebClient,
+        directory: Directory,
+        link: Callable[[Run], str | None],
+        audit_channel: str,
     ) -> None:
         self._store = store
         self._client = client
+        self._posting = Posting(store, client)
+        self._asking = Asking(self._posting, directory)
         self._link = link
         self._witness = Witness(store, client, audit_channel) if audit_channel else None
         self._wake = asyncio.Event()
@@ -140,82 +155,93 @@ class Announcer:
         found = await self._what(message)
         if found is None:
             return None
-        run, live = found
         try:
-            if message.kind == "live":
-                await self._tell_live(run, message)
-            else:
-                await self._tell_end(run, message, live)
+            await self._tell_found(found, message)
         except SlackApiError as error:
             limited = retry_after(error)
             await self._postpone(message, str(error.response.get("error")), limited)
             return limited
-        except UNREACHABLE as error:
+        except (SlackUnavailable, *UNREACHABLE) as error:
             await self._postpone(message, f"Slack could not be reached ({type(error).__name__})", None)
         return None
 
-    async def _what(self, message: Message) -> tuple[Run, Message] | None:
-        """The run and its live message; None where the lease is another's, or too nearly over to post under it."""
+    async def _tell_found(self, found: _Found, message: Message) -> None:
+        run, standing = found.run, found.standing
+        if message.kind == LIVE:
+            await self._tell_live(run, standing, message)
+        elif message.kind in (APPROVED, END):
+            await self._tell_word(run, standing, message, found.messages[LIVE])
+        elif standing is None:
+            await self._posting.told(message, message.channel_id, NOWHERE)
+        elif message.kind.startswith(ASK):
+            await self._asking.ask(run, standing, message)
+        else:
+            asked = found.messages.get(ASK + message.kind.removeprefix(REMIND))
+            await self._asking.remind(run, standing, message, asked)
 
-        def question(tx: Any) -> tuple[Run, Message] | None:
+    async def _what(self, message: Message) -> _Found | None:
+        """What there is to tell; None where the lease is another's, or too nearly over to post under it."""
+
+        def question(tx: Any) -> _Found | None:
             run = tx.run(message.run_id)
             rows = {one.kind: one for one in tx.messages(message.run_id)}
             held_until = rows[message.kind].held_until
             ours = rows[message.kind].token == message.token and held_until is not None
-            return (run, rows["live"]) if ours and held_until - tx.now > LEASE / 3 else None
+            standing = tx.standing(run.id) if run.bound_to else None
+            return _Found(run, standing, rows) if ours and held_until - tx.now > LEASE / 3 else None
 
         return await self._store.read(question)
 
-    async def _tell_live(self, run: Run, message: Message) -> None:
+    async def _tell_live(self, run: Run, standing: Standing | None, message: Message) -> None:
         """Post the message, or bring it up to date. The first post never tells the end, so that the end is told once."""
         if message.ts is None or message.posted_in is None:
             over = run.state in ENDED or run.state is State.UNKNOWN
-            text, blocks = opening_message(run) if over else run_message(run, self._link(run))
+            text, blocks = opening_message(run) if over else run_message(run, self._link(run), standing)
             posted_in, ts = await self._post(run, text, blocks)
-            if not await self._told(message, posted_in, ts, whole=not over):
+            if not await self._posting.told(message, posted_in, ts, whole=not over):
                 # Another has told it while we were away: ours would stand there for ever.
                 with contextlib.suppress(SlackApiError, *UNREACHABLE):
                     await self._client.chat_delete(channel=posted_in, ts=ts)
             elif over:
                 self.wake()
             return
-        text, blocks = run_message(run, self._link(run))
+        text, blocks = run_message(run, self._link(run), standing)
         if message.posted_in != run.channel_id:
             blocks = [_why_directly(run), *blocks]
         try:
-            await self._client.chat_update(channel=message.posted_in, ts=message.ts, text=text, blocks=blocks)
+            await self._posting.edit(message.posted_in, message.ts, text, blocks)
         except SlackApiError as error:
-            if _is_closed(error) and message.posted_in == run.channel_id:
-                await self._move_to_requester(run, message)
-                return
-            if error.response.get("error") not in NOT_EDITABLE:
+            if not is_closed(error) or message.posted_in != run.channel_id:
                 raise
-            await self._send(message.posted_in, text, blocks, thread_ts=message.ts)
-        if not await self._told(message, message.posted_in, message.ts, whole=True):
+            await self._move_to_requester(run, message)
+            return
+        if not await self._posting.told(message, message.posted_in, message.ts):
             await self._store.write(lambda tx: tx.message_stale(message))
 
     async def _move_to_requester(self, run: Run, message: Message) -> None:
         """The channel was closed to us while the run went on: its message goes on where the requester sees it."""
         text, blocks = opening_message(run)
-        posted_in, ts = await self._send(run.user_id, text, [_why_directly(run), *blocks])
-        await self._told(message, posted_in, ts, whole=False)
+        posted_in, ts = await self._posting.send(run.user_id, text, [_why_directly(run), *blocks])
+        await self._posting.told(message, posted_in, ts, whole=False)
         self.wake()
 
-    async def _tell_end(self, run: Run, message: Message, live: Message) -> None:
-        """The word at the end, in the thread of the message; after it, so that it is never read first."""
-        if live.due is not None:
+    async def _tell_word(self, run: Run, standing: Standing | None, message: Message, live: Message) -> None:
+        """A word in the thread of the message; the one at the end after that shows the end, so that it is never read first."""
+        if live.due is not None and (live.ts is None or message.kind == END):
             await self._wait_for_live(message)
             return
+        text, outputs = end_word(run, standing) if message.kind == END else (approved_word(run, standing), None)
         try:
-            place, ts = await self._send_end(run, live.posted_in or run.user_id, live.ts)
+            place, ts = await self._send_word(run, text, outputs, live.posted_in or run.user_id, live.ts)
         except SlackApiError as error:
-            if not _is_closed(error) or live.posted_in == run.user_id:
+            if not is_closed(error) or live.posted_in == run.user_id:
                 raise
-            place, ts = await self._send_end(run, run.user_id, None)
-        await self._told(message, place, ts, whole=True)
+            place, ts = await self._send_word(run, text, outputs, run.user_id, None)
+        await self._posting.told(message, place, ts)
 
-    async def _send_end(self, run: Run, place: str, thread_ts: str | None) -> tuple[str, str]:
-        text, outputs = end_word(run)
+    async def _send_word(
+        self, run: Run, text: str, outputs: str | None, place: str, thread_ts: str | None
+    ) -> tuple[str, str]:
         if outputs is not None and thread_ts is not None:
             try:
                 await self._client.files_upload_v2(
@@ -229,28 +255,18 @@ class Announcer:
             except SlackApiError as error:
                 if error.response.get("error") != "missing_scope":
                     raise
-                await self._send(place, f"{text}\n(The bot may not upload files here.)", None, thread_ts=thread_ts)
+                words = f"{text}\n(The bot may not upload files here.)"
+                await self._posting.send(place, words, None, thread_ts=thread_ts)
             return place, thread_ts
-        return await self._send(place, text, None, thread_ts=thread_ts)
+        return await self._posting.send(place, text, None, thread_ts=thread_ts)
 
     async def _post(self, run: Run, text: str, blocks: list[dict[str, Any]]) -> tuple[str, str]:
         try:
-            return await self._send(run.channel_id, text, blocks)
+            return await self._posting.send(run.channel_id, text, blocks)
         except SlackApiError as error:
-            if not _is_closed(error):
+            if not is_closed(error):
                 raise
-            return await self._send(run.user_id, text, [_why_directly(run), *blocks])
-
-    async def _send(
-        self, channel_id: str, text: str, blocks: list[dict[str, Any]] | None, thread_ts: str | None = None
-    ) -> tuple[str, str]:
-        answer = await self._client.chat_postMessage(
-            channel=channel_id, text=text, blocks=blocks, thread_ts=thread_ts, unfurl_links=False, unfurl_media=False
-        )
-        return str(answer["channel"]), str(answer["ts"])
-
-    async def _told(self, message: Message, posted_in: str, ts: str, *, whole: bool) -> bool:
-        return await self._store.write(lambda tx: tx.message_told(message, posted_in, ts, whole=whole))
+            return await self._posting.send(run.user_id, text, [_why_directly(run), *blocks])
 
     async def _wait_for_live(self, message: Message) -> None:
         await self._store.write(lambda tx: tx.message_put_off(message, tx.now + timedelta(seconds=0.3)))
@@ -264,11 +280,6 @@ class Announcer:
             tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
 
         await self._store.write(work)
-
-
-def _is_closed(error: SlackApiError) -> bool:
-    reason = str(error.response.get("error"))
-    return reason in CLOSED_TO_US or reason.startswith("restricted_action")
 
 
 def _why_directly(run: Run) -> dict[str, Any]:

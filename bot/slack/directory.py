@@ -64,10 +64,13 @@ class SlackDirectory:
                     self._installation = await self._ask_who_we_are()
         return self._installation
 
-    async def actor(self, team_id: str, user_id: str) -> Actor:
-        """The person, by what Slack says of them. `team_id` is what the request says. Raises SlackUnavailable."""
+    async def actor(self, team_id: str, user_id: str, *, fresh: bool = False) -> Actor:
+        """The person, by what Slack says of them; `fresh`: by what it says now. `team_id` is what the request says.
+
+        Raises SlackUnavailable.
+        """
         me = await self.installation()
-        profile = await self._profile(user_id)
+        profile = await self._profile(user_id, fresh)
         home = me.enterprise_id or me.team_id
         name = str(profile.get("real_name") or profile.get("name") or user_id)
         return Actor(home, user_id, name, _kind(profile, team_id, me))
@@ -80,6 +83,10 @@ class SlackDirectory:
         members = await asyncio.gather(*(self._members(group, fresh) for group in groups))
         theirs = {group for group, users in zip(groups, members, strict=True) if actor.user_id in users}
         return frozenset({actor.user_id, EVERYONE, *theirs})
+
+    async def members(self, group_id: str) -> frozenset[str]:
+        """The ids of the user group's members, guests and others among them. Raises SlackUnavailable."""
+        return await self._members(group_id, fresh=False)
 
     def forget_group(self, group_id: str) -> None:
         """Slack says that its members have changed."""
@@ -112,9 +119,9 @@ class SlackDirectory:
         self._groups[group_id] = (time.monotonic(), members)
         return members
 
-    async def _profile(self, user_id: str) -> dict[str, Any]:
+    async def _profile(self, user_id: str, fresh: bool) -> dict[str, Any]:
         known = self._people.get(user_id)
-        if known is not None and time.monotonic() - known[0] < AGE_LIMIT:
+        if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
             return known[1]
         try:
             response = await asyncio.wait_for(self._client.users_info(user=user_id), CALL_LIMIT)

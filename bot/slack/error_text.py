@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.inputs import as_text
 from bot.domain.policy import Decision, Reason
+from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import channel, code, escape, moment, person, sentence_list
 
 
@@ -19,10 +20,6 @@ def sentence(workflow: str, decision: Decision) -> str:
     """The decision as a sentence, the same wherever it is given: the rule that decided, in words. mrkdwn."""
     name, rule = code(workflow), _rule(decision)
     match decision.reason:
-        case Reason.ALLOWED_BY_RULE:
-            return f"You may run {name} here: {rule}."
-        case Reason.DENIED_BY_RULE:
-            return f"You may not run {name} here: {rule}."
         case Reason.NOT_IN_THIS_CHANNEL:
             places = sentence_list([channel(place) for place in decision.channels[:5]])
             return f"You may run {name}, but not in this channel. Use it in {places}: {rule}."
@@ -33,14 +30,26 @@ def sentence(workflow: str, decision: Decision) -> str:
             ]
             which = f"Rule {decision.rule}" if decision.rule else "A grant"
             return f"You may run {name}, but not with these values. {which} allows {' and '.join(allowed)}."
-        case Reason.NOT_IN_CATALOGUE:
-            return f"There is no workflow called {name} in the catalogue."
-        case Reason.NOT_A_MEMBER:
-            return "Workflows can be run by full members of this workspace only."
         case reason if reason in OBSTACLES:
             return f"{OBSTACLES[reason].format(name=name)}: {escape(decision.words)}. {_come_back(decision)}"
-        case _:
-            return f"No rule lets you run {name} here."
+        case reason:
+            text = _SENTENCES.get(reason, "No rule lets you run {name} here.")
+            return text.format(name=name, rule=rule, approvers=approvers_text(decision))
+
+
+_SENTENCES = {
+    Reason.ALLOWED_BY_RULE: "You may run {name} here: {rule}.",
+    Reason.NEEDS_APPROVAL: "You may run {name} here after approval by {approvers}: {rule}.",
+    Reason.NO_BREAK_GLASS: "{name} needs approval by {approvers}, and can't be started without: {rule}.",
+    Reason.DENIED_BY_RULE: "You may not run {name} here: {rule}.",
+    Reason.NOT_IN_CATALOGUE: "There is no workflow called {name} in the catalogue.",
+    Reason.NOT_A_MEMBER: "Workflows can be run by full members of this workspace only.",
+}
+
+
+def approvers_text(decision: Decision) -> str:
+    """Who has to approve, by the policy's names and as people: `2 of managers (@Bob, @Cara)`. mrkdwn."""
+    return quorums_text(decision.approval.quorums) if decision.approval else ""
 
 
 OBSTACLES = {

@@ -17,6 +17,7 @@ class Event(StrEnum):
     GROUP_MEMBERS = "subteam_members_changed"
     GROUP = "subteam_updated"
     PERSON = "user_change"
+    HOME = "app_home_opened"
 
 
 class View(StrEnum):
@@ -27,6 +28,8 @@ class View(StrEnum):
     NOTICE = "notice"
     GRANTS = "grants"
     IMPORT = "import"
+    REVIEW = "review"
+    AUTHENTICATOR = "authenticator"
 
 
 class Action(StrEnum):
@@ -41,6 +44,14 @@ class Action(StrEnum):
     PICK_DATADOG = "pick_datadog_workflow"
     TAKE_BACK = "take_back_grant"
     GRANT_FIELD = "grant_field"
+    APPROVAL_REASON = "approval_reason"
+    BREAK_GLASS = "break_glass"
+    APPROVE = "approve_run"
+    REVIEW = "review_run"
+    REVIEW_REFUSE = "review_run_to_refuse"
+    REVIEW_COMMENT = "review_run_to_comment"
+    REVIEW_FIELD = "review_field"
+    CODE = "one_time_code"
 
 
 class Subcommand(StrEnum):
@@ -51,6 +62,10 @@ class Subcommand(StrEnum):
     STATUS = "status"
     HISTORY = "history"
     CANCEL = "cancel"
+    PENDING = "pending"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    AUTHENTICATOR = "authenticator"
     WHY = "why"
     LOCK = "lock"
     UNLOCK = "unlock"

@@ -29,8 +29,9 @@ class Voice:
         self._stand_in = _origin(client.base_url) if urlsplit(client.base_url).scheme == "http" else None
 
     async def tell(self, incoming: Incoming, title: str, words: str, blocks: list[Any] | None = None) -> None:
-        """Tell the person: in the view for a view's submission or action, else privately in the channel. `words` is mrkdwn."""
-        if incoming.view:
+        """Tell the person: in the window for a window's submission or action, else privately in the channel. `words` is
+        mrkdwn."""
+        if incoming.view and incoming.view.get("type") != "home":
             await self.show(incoming, notice(title, words))
         elif not await self._respond(incoming, words, blocks):
             await self._client.chat_postMessage(channel=incoming.user_id, text=words, blocks=blocks)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.domain.approvals import LONGEST_WAIT
 from bot.domain.locks import Lock
 from bot.domain.runs import State
 from bot.storage.tables import locks, runs
@@ -67,26 +68,27 @@ class LockRows:
         return (self.connection.execute(query)).scalar_one()
 
     def last_start(self, workflow: str) -> datetime | None:
-        """When a run of the workflow was last asked for; refused launches don't count."""
-        query = sa.select(sa.func.max(runs.c.created_at)).where(
+        """When a run of the workflow was last let start; refused launches don't count."""
+        query = sa.select(sa.func.max(runs.c.accepted_at)).where(
             runs.c.workflow == workflow, runs.c.state != State.NOT_STARTED.value
         )
         latest: datetime | None = (self.connection.execute(query)).scalar()
         return latest
 
-    def starts_by(self, workflow: str, user_id: str, since: datetime) -> list[datetime]:
-        """When the person has asked for runs of the workflow since then, oldest first."""
-        query = (
-            sa.select(runs.c.created_at)
-            .where(
-                runs.c.workflow == workflow,
-                runs.c.user_id == user_id,
-                runs.c.created_at > since,
-                runs.c.state != State.NOT_STARTED.value,
-            )
-            .order_by(runs.c.created_at)
+    def starts_by(self, workflow: str, user_id: str, since: datetime, without: str = "") -> list[datetime]:
+        """When the person has started runs of the workflow since then, oldest first; what waits for approval counts from
+        when it was asked for, and the run `without` not at all."""
+        counted = sa.func.coalesce(runs.c.accepted_at, runs.c.created_at)
+        query = sa.select(counted.label("counted")).where(
+            runs.c.workflow == workflow,
+            runs.c.user_id == user_id,
+            runs.c.created_at > since - LONGEST_WAIT,
+            counted > since,
+            runs.c.accepted_at.is_not(None) | (runs.c.state == State.AWAITING_APPROVAL.value),
+            runs.c.state != State.NOT_STARTED.value,
+            runs.c.id != without,
         )
-        return [row.created_at for row in self.connection.execute(query)]
+        return [row.counted for row in self.connection.execute(query.order_by("counted"))]
 
     def run_with_lock(self, lock_key: str) -> str | None:
         """The run that holds this lock."""

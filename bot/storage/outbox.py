@@ -11,9 +11,7 @@ import sqlalchemy as sa
 from bot.domain.runs import Run
 from bot.storage.runs import insert_into
 from bot.storage.tables import audit_head, audit_posts, messages
-from bot.use_cases.ports import Message
-
-LIVE, END = "live", "end"  # the kinds of messages
+from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Message
 
 
 @functools.cache
@@ -23,6 +21,13 @@ def _announce(dialect: str) -> Any:
     sooner = sa.case((messages.c.due < insert.excluded.due, messages.c.due), else_=insert.excluded.due)
     changes = {"revision": messages.c.revision + 1, "attempts": 0, "due": sooner}
     return insert.on_conflict_do_update(index_elements=[messages.c.run_id, messages.c.kind], set_=changes)
+
+
+_UPDATE_ASKS = (
+    sa.update(messages)
+    .where(messages.c.run_id == sa.bindparam("of_run"), messages.c.kind.startswith(ASK))
+    .values(revision=messages.c.revision + 1, attempts=0, due=sa.bindparam("now", type_=messages.c.due.type))
+)
 
 
 class OutboxRows:
@@ -39,13 +44,32 @@ class OutboxRows:
         """Have the requester told, in the message's thread, that the run is over or has been lost."""
         self._ask(run, END, self.now)
 
-    def _ask(self, run: Run, kind: str, due: datetime) -> None:
-        row = {"run_id": run.id, "kind": kind, "channel_id": run.channel_id, "due": due}
+        self.update_asks(run)
+
+    def announce_approved(self, run: Run) -> None:
+        """Have the requester told, in the message's thread, that the run has been approved and starts."""
+        self._ask(run, APPROVED, self.now)
+
+    def announce_ask(self, run: Run, place: str) -> None:
+        """Have a person, the members of a user group, or a channel asked to approve. Asked before, they are told the news."""
+        self._ask(run, ASK + place, self.now, place)
+
+    def announce_reminder(self, run: Run, place: str) -> None:
+        """Have a place that was asked reminded, with a new message."""
+        self._ask(run, REMIND + place, self.now, place)
+
+    def update_asks(self, run: Run) -> None:
+        """Have everybody who was asked to approve the run shown how it stands now."""
+        if run.bound_to:
+            self.connection.execute(_UPDATE_ASKS, {"of_run": run.id, "now": self.now})
+
+    def _ask(self, run: Run, kind: str, due: datetime, place: str = "") -> None:
+        row = {"run_id": run.id, "kind": kind, "channel_id": place or run.channel_id, "due": due}
         first = {"revision": 1, "token": 0, "attempts": 0}
         self.connection.execute(_announce(self.connection.dialect.name), {**row, **first})
 
     def messages(self, run_id: str) -> list[Message]:
-        """The run's messages: `live` and, once it is over, `end`."""
+        """The run's messages: `live`, once it is over `end`, and those to its approvers."""
         query = sa.select(messages).where(messages.c.run_id == run_id).order_by(messages.c.kind.desc())
         return [_message(row) for row in self.connection.execute(query)]
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from bot.domain.accounts import Account
 from bot.domain.policy import Effect, Freeze, Grant, Policy
-from bot.storage.catalogue import entry_row
+from bot.storage.approvals import requirement_json, requirement_of
+from bot.storage.catalogue import ASK, entry_row
 from bot.storage.tables import accounts, freezes, grants, policies, workflow_targets, workflows
 
 _IN_FORCE = (
@@ -104,13 +105,23 @@ class PolicyRows:
 
 
 def _grant(row: Any) -> Grant:
-    when = {name: tuple(values) for name, values in row.conditions.items()}
-    return Grant(Effect(row.effect), row.subject, row.target, row.channel, when, row.rule, row.words, row.until, row.id)
+    return Grant(
+        effect=Effect.ALLOW if row.effect == ASK else Effect(row.effect),
+        subject=row.subject,
+        target=row.target,
+        channel=row.channel,
+        when={name: tuple(values) for name, values in row.conditions.items()},
+        rule=row.rule,
+        words=row.words,
+        until=row.until,
+        id=row.id,
+        approval=requirement_of(row.approval) if row.approval else None,
+    )
 
 
 def _grant_row(grant: Grant) -> dict[str, Any]:
     return {
-        "effect": grant.effect.value,
+        "effect": ASK if grant.approval else grant.effect.value,
         "subject": grant.subject,
         "target": grant.target,
         "channel": grant.channel,
@@ -118,4 +129,5 @@ def _grant_row(grant: Grant) -> dict[str, Any]:
         "rule": grant.rule,
         "words": grant.words,
         "until": grant.until,
+        "approval": requirement_json(grant.approval) if grant.approval else None,
     }

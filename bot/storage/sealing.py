@@ -20,7 +20,7 @@ class FernetSealer:
 
     def __init__(self, keys: list[str]) -> None:
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, b"seal"))) for key in keys])
-        self._fingerprint_key = _derive(keys[0], b"fingerprint")
+        self._fingerprint_keys = [_derive(key, b"fingerprint") for key in keys]
 
     def seal(self, values: Mapping[str, Any]) -> str:
         """The values, encrypted."""
@@ -36,7 +36,15 @@ class FernetSealer:
 
     def fingerprint(self, value: Any) -> str:
         """The same for the same value under the same key, and of no use for finding it: 64 bits of HMAC-SHA-256."""
-        return hmac.digest(self._fingerprint_key, json.dumps(value).encode(), "sha256").hex()[:16]
+        return _fingerprint(value, self._fingerprint_keys[0])
+
+    def is_fingerprint(self, fingerprint: str, value: Any) -> bool:
+        """Whether the value has this fingerprint under any of the keys."""
+        return any(hmac.compare_digest(_fingerprint(value, key), fingerprint) for key in self._fingerprint_keys)
+
+
+def _fingerprint(value: Any, key: bytes) -> str:
+    return hmac.digest(key, json.dumps(value).encode(), "sha256").hex()[:16]
 
 
 def _derive(key: str, purpose: bytes) -> bytes:

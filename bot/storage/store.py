@@ -19,7 +19,9 @@ import sqlalchemy as sa
 
 from bot.domain.audit import Entry
 from bot.domain.errors import NotRecorded
+from bot.storage.approvals import ApprovalRows
 from bot.storage.audit import AuditRows, append
+from bot.storage.authenticators import AuthenticatorRows
 from bot.storage.catalogue import CatalogueRows
 from bot.storage.locks import LockRows
 from bot.storage.outbox import OutboxRows
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, AuditRows, OutboxRows):
+class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, ApprovalRows, AuthenticatorRows, AuditRows, OutboxRows):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
     connection: sa.Connection

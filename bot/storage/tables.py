@@ -83,6 +83,7 @@ grants = sa.Table(
     sa.Column("rule", sa.Integer, nullable=False),  # 0: given in Slack or on the command line, not by the file
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("until", Moment),
+    sa.Column("approval", sa.JSON(none_as_null=True)),
     sa.Index(None, "subject", "target"),
 )
 
@@ -157,8 +158,10 @@ runs = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("launched_at", Moment),
     sa.Column("ended_at", Moment),
+    sa.Column("accepted_at", Moment),
+    sa.Column("bound_to", sa.String(64), nullable=False, server_default=sa.text("''")),
     sa.Index(None, "user_id", "created_at"),
-    sa.Index(None, "workflow", "created_at"),
+    sa.Index(None, "workflow", "accepted_at"),
     sa.Index(None, "created_at"),
     # Only open runs are in it, so it stays small however many have ended.
     sa.Index(
@@ -205,13 +208,63 @@ audit_posts = sa.Table(
     sa.Column("error", sa.Text),
 )
 
-# The outbox: a run's one live message, and the word to the requester at its end. `revision` grows with each change to be
+# The approval of a run, and what each person has answered. A row of `approvals` is what replicas that decide at the same
+# moment take turns at.
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("run_id", sa.String(20), primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("requirement", sa.JSON, nullable=False),
+    sa.Column("bound_to", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("rule", sa.Integer, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("escalated", sa.Boolean, nullable=False),
+    sa.Column("due", Moment),
+    sa.Column("decided_at", Moment),
+    # Only open approvals have a `due`, so it stays small.
+    sa.Index(
+        "ix_approvals_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")
+    ),
+)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("run_id", sa.String(20), primary_key=True),
+    sa.Column("user_id", sa.String(40), primary_key=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("approves", sa.Boolean, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("fits", sa.JSON, nullable=False),
+    sa.Column("bound_to", sa.String(64), nullable=False),
+    sa.Column("own", sa.Boolean, nullable=False),
+)
+
+# The authenticators of approvers: a second proof of who presses. `counter` is the last time step whose code was used.
+authenticators = sa.Table(
+    "authenticators",
+    metadata,
+    sa.Column("team_id", sa.String(40), primary_key=True),
+    sa.Column("user_id", sa.String(40), primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("pending", sa.Text, nullable=False),
+    sa.Column("counter", sa.BigInteger, nullable=False),
+    sa.Column("misses", sa.Integer, nullable=False),
+    sa.Column("blocked_until", Moment),
+)
+
+# The outbox: a run's one live message, the word to the requester at its end, and for each place where approvers are asked
+# `ask:` and `remind:` with that place. `revision` grows with each change to be
 # told, so that none is lost while one is being posted; `held_until` is the lease of whoever posts it.
 messages = sa.Table(
     "messages",
     metadata,
     sa.Column("run_id", sa.String(20), primary_key=True),
-    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("kind", sa.String(60), primary_key=True),
     sa.Column("channel_id", sa.String(40), nullable=False),
     sa.Column("posted_in", sa.String(40)),
     sa.Column("ts", sa.String(40)),

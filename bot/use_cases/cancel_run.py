@@ -6,10 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.approvals import ApprovalState
 from bot.domain.audit import Act, about
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import decide
 from bot.domain.runs import ENDED, OPERATOR, Run, State
+from bot.use_cases.approval_outcome import withdraw
 from bot.use_cases.launch_run import cancelled_before_start
 from bot.use_cases.ports import Store, Writing
 
@@ -20,6 +22,7 @@ class CancelAnswer(StrEnum):
     ASKED = "asked"
     ASKED_BEFORE = "asked before"
     NOT_STARTED_ANY_MORE = "it was waiting and will not start"
+    WITHDRAWN = "its approval is not asked for any more"
     OVER = "it is over"
     UNKNOWN = "nobody knows what to cancel"
     DENIED = "denied"
@@ -64,6 +67,8 @@ def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellati
         return Cancellation(CancelAnswer.UNKNOWN, run)
     if run.cancel_by:
         return Cancellation(CancelAnswer.ASKED_BEFORE, run)
+    if run.state is State.AWAITING_APPROVAL:
+        return _withdraw(tx, run, user_id or OPERATOR, user_name)
     asked = tx.ask_cancel(run.id, user_id or OPERATOR)
     if asked is None:
         return Cancellation(CancelAnswer.OVER, tx.run(run.id))
@@ -72,6 +77,13 @@ def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellati
         return Cancellation(CancelAnswer.NOT_STARTED_ANY_MORE, cancelled_before_start(tx, asked))
     tx.announce_run(asked, tx.now)
     return Cancellation(CancelAnswer.ASKED, asked)
+
+
+def _withdraw(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
+    standing = tx.hold_approval(run.id)
+    if standing is None or standing.approval.state is not ApprovalState.WAITING:  # decided at this very moment
+        return Cancellation(CancelAnswer.OVER, tx.run(run.id))
+    return Cancellation(CancelAnswer.WITHDRAWN, withdraw(tx, run, standing.approval, user_id, user_name))
 
 
 def _may(

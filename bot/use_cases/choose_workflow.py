@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Reason, Verdict, decide, feasible, narrowed
+from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, feasible, narrowed
 from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Reading, Store
 
@@ -42,11 +42,13 @@ async def offers(
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One workflow for one person here: with the options that they can choose, and what is in the way just now."""
+    """One workflow for one person here: with the options that they can choose, what is in the way just now, and the rules by
+    which it may need approval."""
 
     entry: CatalogueEntry | None
     decision: Decision
     obstacle: Decision | None = None
+    asks: tuple[Grant, ...] = ()
 
 
 async def offer(
@@ -65,6 +67,7 @@ async def offer(
         if not decision.allowed:
             return Offer(entry, decision)
         in_the_way = obstacle(tx, entry, None, actor.user_id, tx.now)
-        return Offer(narrowed(grants, subjects, entry, channel_id), decision, in_the_way)
+        asks = approvals_possible(grants, subjects, entry, channel_id)
+        return Offer(narrowed(grants, subjects, entry, channel_id), decision, in_the_way, asks)
 
     return await store.read(question)

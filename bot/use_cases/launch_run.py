@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.approvals import binding
 from bot.domain.audit import Act, about
 from bot.domain.errors import (
     DatadogLimited,
@@ -26,6 +27,7 @@ from bot.use_cases.persist import persist
 from bot.use_cases.ports import Accounts, Datadog, Recompile, Sealer, Store, Writing
 from bot.use_cases.watch_definitions import take_over
 
+TAMPERED = "It is not what was approved any more: its inputs were changed in the database. Nothing was started."
 INTERRUPTED = "The bot was interrupted while Datadog was being called."
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, reco
     except UnreadableSecret as error:
         reason = str(error)
         return await store.write(lambda tx: _not_started(tx, run, reason))
+    if not _as_approved(run, payload, sealer):
+        return await store.write(lambda tx: _not_started(tx, run, TAMPERED))
     try:
         changed = await _changed(run, client, recompile, store)
     except (DatadogLimited, DatadogUnreachable) as error:
@@ -67,6 +71,15 @@ async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, reco
         log.warning("run %s: lease nearly over before the call, nothing sent", run.id)
         return await persist(store, lambda tx: _postpone(tx, held, "The bot was paused before the call.", 0.0))
     return await _call(held, payload, client, store)
+
+
+def _as_approved(run: Run, payload: Mapping[str, Any], sealer: Sealer) -> bool:
+    """Whether what would be sent is what was approved, to the letter; also where somebody has edited the rows since."""
+    if not run.bound_to:
+        return True
+    sealed = set(payload) - set(run.inputs) == set(run.secrets)
+    same = sealed and all(sealer.is_fingerprint(seen, payload[name]) for name, seen in run.secrets.items())
+    return same and binding(run) == run.bound_to
 
 
 def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
@@ -146,6 +159,7 @@ def _started(tx: Writing, run: Run, instance_id: str) -> Run | None:
         return None
     tx.record(about(moved, Act.LAUNCHED, instance=instance_id))
     tx.announce_run(moved, tx.now)
+    tx.update_asks(moved)
     return moved
 
 
@@ -168,7 +182,7 @@ def _not_started(tx: Writing, run: Run, error: str) -> Run | None:
 
 
 def _postpone(tx: Writing, run: Run, error: str, wait: float) -> Run | None:
-    if tx.now + timedelta(seconds=wait) - run.created_at > pace.PATIENCE:
+    if tx.now + timedelta(seconds=wait) - (run.accepted_at or run.created_at) > pace.PATIENCE:
         return _not_started(tx, run, f"{error} The bot has stopped trying.")
     due = tx.now + timedelta(seconds=wait)
     moved = tx.move_run(

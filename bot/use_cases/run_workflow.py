@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from bot.domain.approvals import Requirement, binding
 from bot.domain.audit import Act, Entry, about
 from bot.domain.catalogue import CatalogueEntry, Limits
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import Decision, Grant, Reason, Verdict, decide, narrowed
+from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, narrowed
 from bot.domain.runs import Run, State
 from bot.use_cases import pace
+from bot.use_cases.ask_approval import ask_approval
 from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Sealer, Store, Writing
 
@@ -36,7 +38,8 @@ class Values:
 class Ask:
     """One request. `key` is the same for each delivery of the same press; `read` turns what was typed into values.
 
-    `definition_hash` is the definition the form was drawn from; None for a slash command.
+    `definition_hash` is the definition the form was drawn from; None for a slash command. `reason` is for those who have to
+    approve; with `break_glass` they are asked afterwards, where the rule allows that.
     """
 
     actor: Actor
@@ -47,6 +50,17 @@ class Ask:
     request_id: str
     read: Callable[[CatalogueEntry], Values]
     definition_hash: str | None = None
+    reason: str = ""
+    break_glass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FormParts:
+    """What the form is drawn from for this person: the workflow with the options they have, and the rules by which it may
+    need approval."""
+
+    entry: CatalogueEntry
+    asks: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,23 @@ class Requested:
     """Committed: the run is this process's to launch."""
 
     run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsApproval:
+    """Committed: the approvers are asked, and the run waits for them."""
+
+    run: Run
+    requirement: Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonNeeded:
+    """Permitted after an approval, and the approvers have to be told why. Nothing was recorded."""
+
+    form: FormParts
+    values: Values
+    requirement: Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +107,7 @@ class Denied:
 class Incomplete:
     """Permitted, but the values have to be completed or corrected first. Nothing was recorded."""
 
-    entry: CatalogueEntry
+    form: FormParts
     values: Values
 
 
@@ -84,10 +115,10 @@ class Incomplete:
 class Outdated:
     """The form was drawn from a definition that has changed since. Nothing was recorded."""
 
-    entry: CatalogueEntry
+    form: FormParts
 
 
-Outcome = Requested | AlreadyRequested | Denied | Incomplete | Outdated
+Outcome = Requested | AwaitsApproval | AlreadyRequested | Denied | Incomplete | ReasonNeeded | Outdated
 
 
 async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Kind]) -> Outcome:
@@ -100,16 +131,19 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         if entry is None or not decision.allowed:
             return _deny(tx, ask, decision)
         if ask.definition_hash not in (None, entry.definition_hash):
-            return Outdated(narrowed(grants, ask.subjects, entry, ask.channel_id))
+            return Outdated(_form(ask, entry, grants))
         values = ask.read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(values.given)}
         if values.errors or missing:
-            shown = narrowed(grants, ask.subjects, entry, ask.channel_id)
-            return Incomplete(shown, Values(values.given, {**missing, **values.errors}))
+            return Incomplete(_form(ask, entry, grants), Values(values.given, {**missing, **values.errors}))
         inputs = entry.with_defaults(values.given)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
+        if decision.approval is not None and ask.break_glass and decision.approval.break_glass is None:
+            decision = replace(decision, verdict=Verdict.DENY, reason=Reason.NO_BREAK_GLASS)
         if not decision.allowed:
             return _deny(tx, ask, decision)
+        if decision.approval is not None and not ask.reason.strip():
+            return ReasonNeeded(_form(ask, entry, grants), values, decision.approval)
         if entry.limits != NO_LIMITS or entry.lock_on:
             tx.hold_limits()
         in_the_way = obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
@@ -118,6 +152,11 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         return _accept(tx, ask, entry, inputs, decision, sealer)
 
     return await store.write(work)
+
+
+def _form(ask: Ask, entry: CatalogueEntry, grants: list[Grant]) -> FormParts:
+    asks = approvals_possible(grants, ask.subjects, entry, ask.channel_id)
+    return FormParts(narrowed(grants, ask.subjects, entry, ask.channel_id), asks)
 
 
 def _permission(ask: Ask, entry: CatalogueEntry | None, grants: list[Grant], admitted: frozenset[Kind]) -> Decision:
@@ -151,8 +190,10 @@ def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
 
 def _accept(
     tx: Writing, ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], decision: Decision, sealer: Sealer
-) -> Requested | AlreadyRequested | Denied:
+) -> Requested | AwaitsApproval | AlreadyRequested | Denied:
     run = _new_run(ask, entry, inputs, sealer, tx.now)
+    if decision.approval is not None:
+        run = _waiting(replace(run, bound_to=binding(run)), at_once=ask.break_glass)
     if not tx.insert_run(run):
         earlier = tx.run_by_key(ask.key)
         if earlier is None:  # another replica has just taken the same lock
@@ -164,13 +205,26 @@ def _accept(
         "datadog_workflow": entry.datadog_id,
         "definition": entry.definition_hash,
         "policy": entry.policy_version,
+        "decision": decision.verdict.value,
         "rule": decision.rule,
         "inputs": dict(run.inputs),
         "secret_inputs": dict(run.secrets),
     }
     tx.record(about(run, Act.REQUESTED, **facts))
+    if decision.approval is not None:
+        ask_approval(tx, run, decision, decision.approval, ask.reason.strip())
+    if run.state is State.AWAITING_APPROVAL and decision.approval is not None:
+        tx.announce_run(run, tx.now)
+        return AwaitsApproval(run, decision.approval)
     tx.announce_run(run, tx.now + pace.QUIET)
     return Requested(run)
+
+
+def _waiting(run: Run, *, at_once: bool) -> Run:
+    """The run as one that waits for its approval; with broken glass it doesn't. It takes no lock before it starts."""
+    if at_once:
+        return run
+    return replace(run, state=State.AWAITING_APPROVAL, due=None, lock_key=None, accepted_at=None)
 
 
 def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Sealer, now: datetime) -> Run:
@@ -194,6 +248,7 @@ def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Se
         policy_version=entry.policy_version,
         state=State.READY,
         created_at=now,
+        accepted_at=now,
         due=now + pace.LEASE,
         token=1,
         lock_key=entry.lock_key(inputs),

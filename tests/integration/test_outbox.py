@@ -4,9 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from bot.storage.outbox import END, LIVE
 from bot.storage.store import SqlStore
-from bot.use_cases.ports import Message
+from bot.use_cases.ports import END, LIVE, Message
 from tests.integration.chain import act
 from tests.integration.conftest import OpenStore
 from tests.made_up import run

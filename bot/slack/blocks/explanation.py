@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from bot.domain.durations import in_words
 from bot.domain.explanation import Explanation
+from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import code, cut, escape, person
 from bot.slack.error_text import sentence, whom_to_ask
 
@@ -30,12 +32,20 @@ def dry_run_text(name: str, explanation: Explanation, admins: Sequence[str], url
     """What a run would come to: decision, approval, and the exact request. Nothing is sent."""
     lines = [":test_tube: *Dry run: nothing is started.*", why_text(name, explanation, admins, None)]
     if explanation.entry is not None and explanation.decision.allowed:
-        lines.append("No approval is needed.")
+        lines.append(_approval(explanation))
         secret = {field.name for field in explanation.entry.inputs if field.secret}
         payload = {key: "(secret)" if key in secret else value for key, value in explanation.values.items()}
         body = json.dumps({"meta": {"payload": payload}}, indent=2, ensure_ascii=False)
         lines.append(f"```POST {escape(url or '')}\n{escape(cut(body, REQUEST_LIMIT)).replace('```', '`')}```")
     return "\n".join(lines)
+
+
+def _approval(explanation: Explanation) -> str:
+    asked = explanation.decision.approval
+    if asked is None:
+        return "No approval is needed."
+    glass = " It may be started at once with `--break-glass`, and is reviewed afterwards." if asked.break_glass else ""
+    return f"Approval is asked for first: {quorums_text(asked.quorums)}, within {in_words(asked.expires)}.{glass}"
 
 
 def _problems(explanation: Explanation) -> list[str]:

@@ -15,8 +15,10 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from bot.domain.approvals import Standing
 from bot.domain.inputs import as_text
 from bot.domain.runs import ENDED, Run, State
+from bot.slack.blocks.approval_words import progress_text
 from bot.slack.blocks.run_words import MARKS, canceller, state_words, steps_text
 from bot.slack.blocks.text import SECTION, SHOWN_VALUE, code, cut, escape, moment, person
 from bot.slack.ids import Action
@@ -27,9 +29,10 @@ SHOWN_OUTPUTS = 1000  # characters; the thread has more, or all as a file
 Rendered = tuple[str, list[dict[str, Any]]]
 
 
-def run_message(run: Run, link: str | None) -> Rendered:
-    """The text for notifications and the blocks. `link` is the run's page in Datadog."""
-    parts = [_headline(run), _inputs(run), steps_text(run.steps), _what_is_known(run)]
+def run_message(run: Run, link: str | None, standing: Standing | None = None) -> Rendered:
+    """The text for notifications and the blocks. `link` is the run's page in Datadog, `standing` its approval."""
+    approval = progress_text(standing) if standing else ""
+    parts = [_headline(run), _inputs(run), approval, steps_text(run.steps), _what_is_known(run)]
     blocks: list[Block] = [_section(part) for part in parts if part]
     buttons = _buttons(run, link)
     if buttons:
@@ -58,6 +61,7 @@ def _section(text: str) -> SectionBlock:
 
 def _headline(run: Run) -> str:
     verbs = {
+        State.AWAITING_APPROVAL: "*waits for approval* for",
         State.READY: "is being started for",
         State.LAUNCHING: "is being started for",
         State.RUNNING: "is running for",
@@ -65,6 +69,8 @@ def _headline(run: Run) -> str:
         State.FAILED: f"*{state_words(run)}* for",
         State.CANCELLED: f"was *{state_words(run)}* for",
         State.NOT_STARTED: "was *not started* for",
+        State.REFUSED: "was *refused* for",
+        State.EXPIRED: "was *not approved in time* for",
         State.UNKNOWN: "has an *unknown outcome* for",
     }
     return f"{MARKS[run.state]} *{escape(cut(run.title, 150))}* {verbs[run.state]} {person(run.user_id)}"
@@ -98,7 +104,8 @@ def _what_is_known(run: Run) -> str:
             return quoted + _unknown(run)
         case State.FAILED | State.SUCCEEDED | State.CANCELLED:
             said = f"Datadog says {code(cut(run.status, 100))}.\n" if run.state is State.FAILED and run.status else ""
-            by = f"Cancelled by {canceller(run)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
+            how = "Cancelled" if run.accepted_at else "Withdrawn"
+            by = f"{how} by {canceller(run)}.\n" if run.state is State.CANCELLED and run.cancel_by else ""
             outputs = code(cut(as_text(run.outputs), SHOWN_OUTPUTS)) if run.outputs else ""
             return (said + by + quoted + (f"*Outputs*  {outputs}" if outputs else "")).rstrip("\n")
         case _:
@@ -122,6 +129,8 @@ def _buttons(run: Run, link: str | None) -> list[InteractiveElement]:
     buttons: list[InteractiveElement] = []
     if link and run.instance_id:
         buttons.append(ButtonElement(text="Open in Datadog", action_id=Action.OPEN_IN_DATADOG, url=link))
+    if run.state is State.AWAITING_APPROVAL:
+        buttons.append(ButtonElement(text="Withdraw", action_id=Action.CANCEL_RUN, value=run.id))
     if run.state in (State.READY, State.LAUNCHING, State.RUNNING) and not run.cancel_by:
         confirm = ConfirmObject(
             title="Cancel this run?",

@@ -11,6 +11,7 @@ from bot.slack.blocks.text import code, cut, escape, person
 SHOWN_STEPS = 20  # Datadog allows 150; the rest is counted
 
 MARKS = {
+    State.AWAITING_APPROVAL: ":raised_hand:",
     State.READY: ":hourglass_flowing_sand:",
     State.LAUNCHING: ":hourglass_flowing_sand:",
     State.RUNNING: ":arrow_forward:",
@@ -18,11 +19,14 @@ MARKS = {
     State.FAILED: ":x:",
     State.CANCELLED: ":no_entry_sign:",
     State.NOT_STARTED: ":no_entry:",
+    State.REFUSED: ":no_entry:",
+    State.EXPIRED: ":hourglass:",
     State.UNKNOWN: ":grey_question:",
 }
 
 # Datadog documents no list of step states; what isn't here is shown as Datadog words it.
 STEP_MARKS = {
+    State.AWAITING_APPROVAL: ":raised_hand:",
     "IN_PROGRESS": ":arrow_forward:",
     "SUCCEEDED": ":white_check_mark:",
     "CANCELED": ":no_entry_sign:",
@@ -37,16 +41,23 @@ def state_words(run: Run) -> str:
     """Where a run is, as a person would say it."""
     took = f" after {duration(run.launched_at, run.ended_at)}" if run.launched_at and run.ended_at else ""
     words = {
+        State.AWAITING_APPROVAL: "waiting for approval",
         State.READY: "will be tried again" if run.error else "waiting to be started",
         State.LAUNCHING: "starting",
         State.RUNNING: "being cancelled" if run.cancel_by else "running",
         State.SUCCEEDED: f"succeeded{took}",
         State.FAILED: f"failed{took}",
-        State.CANCELLED: f"cancelled{took}" if run.instance_id else "cancelled before it was started",
+        State.CANCELLED: f"cancelled{took}" if run.instance_id else _never_begun(run),
         State.NOT_STARTED: "not started",
+        State.REFUSED: "refused",
+        State.EXPIRED: "not approved in time",
         State.UNKNOWN: "outcome unknown",
     }
     return words[run.state]
+
+
+def _never_begun(run: Run) -> str:
+    return "withdrawn" if run.accepted_at is None else "cancelled before it was started"
 
 
 def canceller(run: Run) -> str:

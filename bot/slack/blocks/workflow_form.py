@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,9 @@ from slack_sdk.models.views import View as SlackView
 
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import BOOLEANS, TEXT_LIMIT, Input, as_text, same
+from bot.domain.policy import Grant
 from bot.domain.workflows import AllowedValue, InputType
+from bot.slack.blocks.approval_fields import approval_fields, approval_notes
 from bot.slack.blocks.modals import STATIC_OPTIONS
 from bot.slack.blocks.text import LABEL, OPTION, OPTION_VALUE, PLACEHOLDER, SECTION, TITLE, cut, escape
 from bot.slack.ids import Action, View, block_of
@@ -61,9 +63,16 @@ class FormMemory:
 
 
 def workflow_form(
-    entry: CatalogueEntry, memory: FormMemory, values: Mapping[str, Any] | None = None, note: str = ""
+    entry: CatalogueEntry,
+    memory: FormMemory,
+    values: Mapping[str, Any] | None = None,
+    note: str = "",
+    asks: Sequence[Grant] = (),
 ) -> dict[str, Any]:
-    """The form, with `values` (typed) filled in, and a `note` (mrkdwn) above the fields where there is something to say."""
+    """The form, with `values` (typed) filled in, and a `note` (mrkdwn) above the fields where there is something to say.
+
+    `asks` are the rules by which it may need approval: the form says so, and asks for the reason.
+    """
     blocks: list[Block] = []
     if len(entry.title) > TITLE:  # the modal's own title holds it else
         blocks.append(SectionBlock(text=MarkdownTextObject(text=f"*{escape(cut(entry.title, 150))}*")))
@@ -72,7 +81,9 @@ def workflow_form(
         blocks.append(ContextBlock(elements=[MarkdownTextObject(text=description)]))
     if note:
         blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(f":warning: {note}", SECTION))))
+    blocks += approval_notes(asks)
     blocks += [_field(field, values or {}) for field in entry.inputs]
+    blocks += approval_fields(asks)
     if not entry.inputs:
         blocks.append(ContextBlock(elements=[MarkdownTextObject(text="This workflow takes no inputs.")]))
     view = SlackView(

@@ -19,7 +19,10 @@ _REFERENCE = re.compile(r"<[@#]([^|>]+)(?:\|[^>]*)?>")
 _LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>")
 
 
-DRY_RUN = frozenset({"--dry-run", "—dry-run", "–dry-run"})  # phones make dashes of two hyphens
+# Phones make one dash of two hyphens.
+_OPTION = re.compile(r"(?:--|—|–)(dry-run|break-glass|reason)(?:=(.*))?", re.DOTALL)
+# What follows is a sentence, in which quotes are apostrophes and `=` is a sign like others.
+_FREE_TEXT = frozenset({Subcommand.APPROVE, Subcommand.REFUSE})
 
 
 class UnreadableCommand(ValueError):
@@ -28,30 +31,37 @@ class UnreadableCommand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A subcommand (None: nothing was typed), its words, and its `key=value` pairs as typed."""
+    """A subcommand (None: nothing was typed), its words, its `key=value` pairs as typed, and the options of `run`."""
 
     subcommand: Subcommand | None
     words: tuple[str, ...] = ()
     pairs: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    break_glass: bool = False
+    reason: str = ""
 
 
 def read_command(text: str) -> Command:
     """Parse the text that Slack sent. Raises UnreadableCommand."""
-    tokens = _tokens(text)
-    if not tokens:
+    parts = _unescape(text).split(maxsplit=1)
+    if not parts:
         return Command(None)
-    first, rest = tokens[0], tokens[1:]
+    first, rest = parts[0], "".join(parts[1:])
     try:
         subcommand = Subcommand(first.lower())
     except ValueError:
         known = ", ".join(Subcommand)
         raise UnreadableCommand(f"“{first[:60]}” is not something I know. Try one of: {known}.") from None
+    if subcommand in _FREE_TEXT:
+        return Command(subcommand, tuple(rest.split()))
+    options, tokens = _options(_tokens(rest))
+    if options and subcommand is not Subcommand.RUN:
+        raise UnreadableCommand(
+            f"--{next(iter(options))} goes with run only. Without it, {subcommand} does what it says."
+        )
     words: list[str] = []
     pairs: dict[str, str] = {}
-    for token in rest:
-        if token in DRY_RUN:
-            continue
+    for token in tokens:
         key, equals, value = token.partition("=")
         if equals and key:
             if key in pairs:
@@ -59,10 +69,31 @@ def read_command(text: str) -> Command:
             pairs[key] = value
         else:
             words.append(token)
-    dry_run = any(token in DRY_RUN for token in rest)
-    if dry_run and subcommand is not Subcommand.RUN:
-        raise UnreadableCommand(f"--dry-run goes with run only. Without it, {subcommand} does what it says.")
-    return Command(subcommand, tuple(words), pairs, dry_run)
+    return Command(
+        subcommand,
+        tuple(words),
+        pairs,
+        dry_run="dry-run" in options,
+        break_glass="break-glass" in options,
+        reason=options.get("reason", ""),
+    )
+
+
+def _options(tokens: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The options among the tokens, and the other tokens. Raises UnreadableCommand."""
+    options: dict[str, str] = {}
+    others: list[str] = []
+    waiting = iter(tokens)
+    for token in waiting:
+        found = _OPTION.fullmatch(token)
+        if found is None:
+            others.append(token)
+            continue
+        value = found[2] if found[2] is not None or found[1] != "reason" else next(waiting, "")
+        if found[1] == "reason" and not value:
+            raise UnreadableCommand('Write the reason behind it: --reason "the disk is full".')
+        options[found[1]] = value or ""
+    return options, others
 
 
 def read_pairs(entry: CatalogueEntry, pairs: Mapping[str, str]) -> Values:
@@ -90,7 +121,7 @@ def read_pairs(entry: CatalogueEntry, pairs: Mapping[str, str]) -> Values:
 
 
 def _tokens(text: str) -> list[str]:
-    lexer = shlex.shlex(_unescape(text).translate(_TYPOGRAPHY), posix=True)
+    lexer = shlex.shlex(text.translate(_TYPOGRAPHY), posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
     lexer.escape = ""  # a backslash is a backslash: Windows paths and regular expressions are values too

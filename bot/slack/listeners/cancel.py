@@ -14,7 +14,7 @@ from bot.use_cases.cancel_run import CancelAnswer, Cancellation, cancel
 async def cancel_pressed(context: Context, incoming: Incoming) -> None:
     """The button; its message shows what becomes of it, so only a refusal needs words. Answered once it is recorded."""
     answer = await _cancel(context, incoming, str(incoming.action.get("value", "")))
-    if answer.answer not in (CancelAnswer.ASKED, CancelAnswer.NOT_STARTED_ANY_MORE):
+    if answer.answer not in (CancelAnswer.ASKED, CancelAnswer.NOT_STARTED_ANY_MORE, CancelAnswer.WITHDRAWN):
         await context.voice.tell(incoming, "Cancel", cancel_words(answer, context.admins))
 
 
@@ -48,6 +48,8 @@ def cancel_words(answer: Cancellation, admins: tuple[str, ...]) -> str:
             return f":information_source: {name} is being cancelled already."
         case CancelAnswer.NOT_STARTED_ANY_MORE:
             return f":white_check_mark: {name} was still waiting. It will not be started."
+        case CancelAnswer.WITHDRAWN:
+            return f":white_check_mark: {name} is withdrawn. It will not be started, and those who were asked see that."
         case CancelAnswer.OVER:
             how = f" It {state_words(run)}." if run else ""
             return f":information_source: {name} is over, so there is nothing to cancel.{how}"

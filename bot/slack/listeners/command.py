@@ -12,12 +12,15 @@ from bot.slack.error_text import nothing_here
 from bot.slack.forms.command_text import Command, UnreadableCommand, read_command
 from bot.slack.ids import Subcommand
 from bot.slack.incoming import Incoming
+from bot.slack.listeners.authenticator import authenticator_asked
 from bot.slack.listeners.cancel import cancel_by_name
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.grants import grants_asked
 from bot.slack.listeners.import_workflow import import_asked
 from bot.slack.listeners.lock import lock_asked, unlock_asked
 from bot.slack.listeners.modal import Content, Said, open_modal
+from bot.slack.listeners.pending import pending_asked
+from bot.slack.listeners.review import review_by_name
 from bot.slack.listeners.run_by_name import run_by_name
 from bot.slack.listeners.why import why
 from bot.use_cases.choose_workflow import offers
@@ -105,6 +108,10 @@ _ANSWERS: Mapping[Subcommand | None, Callable[[Context, Incoming, Command], Awai
     Subcommand.STATUS: _status,
     Subcommand.HISTORY: _history,
     Subcommand.CANCEL: cancel_by_name,
+    Subcommand.PENDING: pending_asked,
+    Subcommand.APPROVE: review_by_name,
+    Subcommand.REFUSE: review_by_name,
+    Subcommand.AUTHENTICATOR: authenticator_asked,
     Subcommand.WHY: why,
     Subcommand.LOCK: lock_asked,
     Subcommand.UNLOCK: unlock_asked,

@@ -13,21 +13,22 @@ from bot.domain.runs import Run
 from bot.domain.workflows import WorkflowDefinition
 from bot.slack.incoming import Incoming
 from bot.slack.voice import Voice
-from bot.use_cases.ports import Directory, Sealer, Store
+from bot.use_cases.ports import Directory, OneTimeCodes, Sealer, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What listeners share.
 
-    `start` launches a run that this process holds, `wake` has due runs looked at now; `link` is a run's page in Datadog,
-    `execute_url` what a workflow's start is sent to; `search_datadog` and `read_datadog` ask the environment's own account,
-    and `entry_text` is a workflow as an entry of the policy file;
+    `start` launches a run that this process holds, `wake` has due runs and messages looked at now; `link` is a run's page in
+    Datadog, `execute_url` what a workflow's start is sent to; `search_datadog` and `read_datadog` ask the environment's own
+    account, and `entry_text` is a workflow as an entry of the policy file;
     `admins` are whom to ask.
     """
 
     store: Store
     sealer: Sealer
+    codes: OneTimeCodes
     directory: Directory
     voice: Voice
     client: AsyncWebClient

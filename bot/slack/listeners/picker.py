@@ -28,7 +28,7 @@ async def _form(context: Context, incoming: Incoming, name: str) -> Content:
     if found.entry is None or not found.decision.allowed:
         return Said("Not permitted", refusal(name, found.decision, context.admins))
     memory = FormMemory(found.entry.name, channel_id, found.entry.definition_hash, secrets.token_hex(16))
-    return workflow_form(found.entry, memory, note=in_the_way(found.entry.name, found.obstacle))
+    return workflow_form(found.entry, memory, note=in_the_way(found.entry.name, found.obstacle), asks=found.asks)
 
 
 def picker_channel(incoming: Incoming) -> str:

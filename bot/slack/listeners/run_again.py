@@ -39,4 +39,4 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
         except InvalidInput:
             continue  # the workflow has changed since: the field starts empty
     memory = FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16))
-    return workflow_form(entry, memory, values, in_the_way(entry.name, found.obstacle))
+    return workflow_form(entry, memory, values, in_the_way(entry.name, found.obstacle), found.asks)

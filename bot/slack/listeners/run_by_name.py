@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import code, escape
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
 from bot.slack.error_text import refusal
@@ -17,9 +17,13 @@ from bot.use_cases.run_workflow import (
     REQUIRED,
     AlreadyRequested,
     Ask,
+    AwaitsApproval,
     Denied,
+    FormParts,
     Incomplete,
+    Outcome,
     Outdated,
+    ReasonNeeded,
     Requested,
     Values,
     request,
@@ -59,24 +63,37 @@ async def _outcome(context: Context, incoming: Incoming, parsed: Command) -> Con
         key=incoming.command_key(),
         request_id=incoming.request_id,
         read=lambda entry: read_pairs(entry, parsed.pairs),
+        reason=parsed.reason,
+        break_glass=parsed.break_glass,
     )
     try:
         outcome = await request(ask, context.store, context.sealer, context.admitted)
     except UnreadableCommand as error:
         return Said("Run a workflow", f":information_source: {escape(str(error))}")
+    return _content(context, incoming, outcome)
+
+
+def _content(context: Context, incoming: Incoming, outcome: Outcome) -> Content:
+    """What the person is shown of it; nothing, where the run's own message says it."""
     match outcome:
         case Requested(run):
             context.start(run)
             return None
         case Denied(workflow, decision):
             return Said("Not permitted", refusal(workflow, decision, context.admins))
-        case Incomplete(entry, values):
-            return _form(entry, values, incoming.channel_id)
+        case Incomplete(form, values):
+            wrong = {name: words for name, words in values.errors.items() if words != REQUIRED}
+            return _form(form, values, incoming.channel_id, problems(form.entry, wrong))
+        case ReasonNeeded(form, values, requirement):
+            why = f"This needs approval by {quorums_text(requirement.quorums)}. Say why below."
+            return _form(form, values, incoming.channel_id, why)
+        case AwaitsApproval():
+            context.wake()
+            return None  # its message says whom it waits for
         case AlreadyRequested() | Outdated():
             return None  # the same command delivered again: its run has its own message
 
 
-def _form(entry: CatalogueEntry, values: Values, channel_id: str) -> Content:
-    memory = FormMemory(entry.name, channel_id, entry.definition_hash, secrets.token_hex(16))
-    wrong = {name: words for name, words in values.errors.items() if words != REQUIRED}
-    return workflow_form(entry, memory, values.given, problems(entry, wrong))
+def _form(form: FormParts, values: Values, channel_id: str, note: str) -> Content:
+    memory = FormMemory(form.entry.name, channel_id, form.entry.definition_hash, secrets.token_hex(16))
+    return workflow_form(form.entry, memory, values.given, note, form.asks)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from bot.domain.approvals import people_needed
 from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.domain.runs import Run
+from bot.slack.blocks.approval_fields import REASON
 from bot.slack.blocks.modals import notice
 from bot.slack.blocks.refill import refill
 from bot.slack.blocks.text import channel, code, escape
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
 from bot.slack.error_text import refusal
-from bot.slack.forms.workflow_form import read_form
+from bot.slack.forms.workflow_form import read_form, read_reason
 from bot.slack.ids import block_of
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
-from bot.use_cases.run_workflow import AlreadyRequested, Ask, Denied, Incomplete, Outcome, Outdated, Requested, request
+from bot.use_cases.run_workflow import (
+    AlreadyRequested,
+    Ask,
+    AwaitsApproval,
+    Denied,
+    Incomplete,
+    Outcome,
+    Outdated,
+    ReasonNeeded,
+    Requested,
+    request,
+)
 
 
 async def form_submitted(context: Context, incoming: Incoming) -> None:
@@ -29,6 +43,7 @@ async def form_submitted(context: Context, incoming: Incoming) -> None:
 async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outcome:
     actor, subjects = await context.who(incoming)
     state = (incoming.view.get("state") or {}).get("values") or {}
+    reason, break_glass = read_reason(state)
     ask = Ask(
         actor=actor,
         subjects=subjects,
@@ -38,19 +53,19 @@ async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outc
         request_id=incoming.request_id,
         read=lambda entry: read_form(entry, state),
         definition_hash=memory.definition_hash,
+        reason=reason,
+        break_glass=break_glass,
     )
     return await request(ask, context.store, context.sealer, context.admitted)
 
 
 async def _render(context: Context, incoming: Incoming, memory: FormMemory, outcome: Outcome) -> None:
     match outcome:
-        case Requested(run):
-            context.start(run)
-            if not incoming.reply.ack():
-                words = (
-                    f":white_check_mark: Recorded as {code(run.id)}. Its message in {channel(run.channel_id)} goes on."
-                )
-                await context.voice.update(str(incoming.view["id"]), notice("Recorded", words))
+        case Requested(run) | AwaitsApproval(run):
+            if isinstance(outcome, Requested):
+                context.start(run)
+            context.wake()
+            await _recorded(context, incoming, run)
         case AlreadyRequested(run, same_values):
             words = f":information_source: This form has started run {code(run.id)} already"
             words += "." if same_values else " with other values. Open a new form to run it again."
@@ -58,16 +73,38 @@ async def _render(context: Context, incoming: Incoming, memory: FormMemory, outc
                 await context.voice.show(incoming, notice("Already started", words))
         case Denied(workflow, decision):
             await context.voice.show(incoming, notice("Not permitted", refusal(workflow, decision, context.admins)))
-        case Incomplete(entry, values):
-            errors = {block_of(name): words for name, words in values.errors.items() if entry.input(name)}
-            if not incoming.reply.ack({"response_action": "errors", "errors": errors}):
-                again = refill(incoming.view, f":warning: {problems(entry, values.errors)}")
-                await context.voice.update(str(incoming.view["id"]), again)
-        case Outdated(entry):
+        case Incomplete(form, values):
+            errors = {block_of(name): words for name, words in values.errors.items() if form.entry.input(name)}
+            await _correct(context, incoming, errors, problems(form.entry, values.errors))
+        case ReasonNeeded():
+            await _ask_why(context, incoming, memory, outcome)
+        case Outdated(form):
             state = (incoming.view.get("state") or {}).get("values") or {}
             why = "This workflow was changed while the form was open. Nothing was started: look again, then press Run."
-            form = workflow_form(entry, _renewed(memory, entry.definition_hash), read_form(entry, state).given, why)
-            await context.voice.show(incoming, form)
+            given, renewed = read_form(form.entry, state).given, _renewed(memory, form.entry.definition_hash)
+            await context.voice.show(incoming, workflow_form(form.entry, renewed, given, why, form.asks))
+
+
+async def _ask_why(context: Context, incoming: Incoming, memory: FormMemory, needed: ReasonNeeded) -> None:
+    why = f"This needs approval by {people_needed(needed.requirement.quorums)}: say why."
+    if any(block.get("block_id") == REASON for block in incoming.view.get("blocks", [])):
+        await _correct(context, incoming, {REASON: why}, escape(why))
+    else:  # the rules have changed since the form was opened
+        form = workflow_form(needed.form.entry, memory, needed.values.given, escape(why), needed.form.asks)
+        await context.voice.show(incoming, form)
+
+
+async def _recorded(context: Context, incoming: Incoming, run: Run) -> None:
+    """Closing the form says yes; too late for that, words do."""
+    if not incoming.reply.ack():
+        words = f":white_check_mark: Recorded as {code(run.id)}. Its message in {channel(run.channel_id)} goes on."
+        await context.voice.update(str(incoming.view["id"]), notice("Recorded", words))
+
+
+async def _correct(context: Context, incoming: Incoming, errors: dict[str, str], words: str) -> None:
+    """Say what is wrong at the fields, or above them where it is too late for that."""
+    if not incoming.reply.ack({"response_action": "errors", "errors": errors}):
+        await context.voice.update(str(incoming.view["id"]), refill(incoming.view, f":warning: {words}"))
 
 
 def _renewed(memory: FormMemory, definition_hash: str) -> FormMemory:

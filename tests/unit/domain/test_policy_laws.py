@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import policy
+from bot.domain.approvals import Quorum, Requirement
 from bot.domain.inputs import Input, same
-from bot.domain.policy import EVERYONE, EVERYWHERE, Decision, Effect, Grant, Reason, decide, feasible, narrowed
+from bot.domain.policy import (
+    EVERYONE,
+    EVERYWHERE,
+    Decision,
+    Effect,
+    Grant,
+    Reason,
+    Verdict,
+    approvals_possible,
+    decide,
+    feasible,
+    narrowed,
+)
 from bot.domain.workflows import InputType
 from tests.made_up import entry, string_input, values
 
@@ -50,6 +65,20 @@ CONDITIONS = st.sampled_from(list(NAMED)).flatmap(
 WHEN = st.lists(CONDITIONS, max_size=3).map(dict)
 
 
+APPROVALS = st.sampled_from(
+    [
+        Requirement((Quorum("managers", ("U02BOB",), count),), timedelta(hours=1), timedelta(hours=1), step_up=step_up)
+        for count in (1, 2)
+        for step_up in (False, True)
+    ]
+)
+RANK = {Verdict.DENY: 0, Verdict.NEEDS_APPROVAL: 1, Verdict.ALLOW: 2}
+
+
+def _asking(grant: Grant, approval: Requirement | None) -> Grant:
+    return replace(grant, approval=approval if grant.effect is Effect.ALLOW else None)
+
+
 def rules(*effects: Effect, most: int = 5) -> st.SearchStrategy[list[Grant]]:
     grant = st.builds(
         Grant,
@@ -60,7 +89,8 @@ def rules(*effects: Effect, most: int = 5) -> st.SearchStrategy[list[Grant]]:
         when=WHEN,
         rule=st.integers(0, 9),
     )
-    return st.lists(grant, max_size=most)
+    asking = st.builds(_asking, grant, st.one_of(st.none(), APPROVALS))
+    return st.lists(asking, max_size=most)
 
 
 ALLOWS, DENIES, ANY = rules(Effect.ALLOW), rules(Effect.DENY), rules()
@@ -83,6 +113,23 @@ def test_adding_an_allow_never_allows_less(grants: list[Grant], more: list[Grant
         assert verdict([*more, *grants], given_).allowed
 
 
+@given(ANY, DENIES, ALLOWS, VALUES)
+def test_a_deny_never_lifts_an_approval_and_an_allow_never_adds_one(
+    grants: list[Grant], denies: list[Grant], allows: list[Grant], given_: Any
+) -> None:
+    now = RANK[verdict(grants, given_).verdict]
+    assert RANK[verdict([*grants, *denies], given_).verdict] <= now
+    assert RANK[verdict([*allows, *grants], given_).verdict] >= now
+
+
+@given(ANY, st.sampled_from(EVERY))
+def test_what_needs_approval_was_said_beforehand(grants: list[Grant], given_: Any) -> None:
+    decision = verdict(grants, given_)
+    if decision.approval is not None:
+        said = approvals_possible(grants, ALICE, WORKFLOW, OPS)
+        assert decision.approval in [grant.approval for grant in said]
+
+
 @given(DENIES, VALUES, st.sampled_from([OPS, GENERAL, ""]))
 def test_where_no_rule_allows_it_is_denied(denies: list[Grant], given_: Any, channel: str) -> None:
     assert verdict([], given_, channel).reason is Reason.NO_RULE
@@ -93,7 +140,7 @@ def test_where_no_rule_allows_it_is_denied(denies: list[Grant], given_: Any, cha
 def test_a_decision_does_not_depend_on_the_order_of_rules(both: tuple[list[Grant], list[Grant]], given_: Any) -> None:
     one, other = (verdict(grants, given_) for grants in both)
     # Which of several denies is named may differ; that it is a deny, or that no rule fits, may not.
-    assert (one.verdict, one.reason) == (other.verdict, other.reason)
+    assert (one.verdict, one.reason, one.approval) == (other.verdict, other.reason, other.approval)
     assert feasible(both[0], ALICE, WORKFLOW, OPS) is feasible(both[1], ALICE, WORKFLOW, OPS)
 
 

@@ -8,6 +8,11 @@ from bot.domain.runs import ENDED, State, may_follow
 
 # Written out once more, by hand: a new move is a decision, and this is where it is made twice.
 LEGAL = {
+    (State.AWAITING_APPROVAL, State.READY),
+    (State.AWAITING_APPROVAL, State.REFUSED),
+    (State.AWAITING_APPROVAL, State.EXPIRED),
+    (State.AWAITING_APPROVAL, State.CANCELLED),
+    (State.AWAITING_APPROVAL, State.NOT_STARTED),
     (State.READY, State.READY),
     (State.READY, State.LAUNCHING),
     (State.READY, State.NOT_STARTED),
@@ -34,7 +39,7 @@ def test_a_run_moves_only_where_it_may(before: State, after: State) -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_nothing_that_may_have_been_sent_is_made_ready_again_but_by_its_own_launch(state: State) -> None:
-    assert may_follow(state, State.READY) is (state in (State.READY, State.LAUNCHING))
+    assert may_follow(state, State.READY) is (state in (State.AWAITING_APPROVAL, State.READY, State.LAUNCHING))
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.READY}))

@@ -99,7 +99,7 @@ def test_a_good_file_is_read_with_its_digest() -> None:
         (
             "when: { env: [staging] }",
             "approval: {}",
-            "11: rules[1]: “approval”: this version of the bot has no approval yet",
+            "11: rules[1].approval.from: this field is missing",
         ),
         ("tags: [ops]", "lock_on: env", "7: workflows.restart-service.lock_on: input should be a valid list"),
         (
@@ -119,7 +119,7 @@ def test_a_good_file_is_read_with_its_digest() -> None:
             "10: freezes[1].from: write a moment with its time zone",
         ),
         ("rules:", f"freezes: [{FREEZE}]\nrules:".replace("-24T", "-19T"), "10: freezes[1]: “until” has to be later"),
-        ("expect: deny", "expect: maybe", "13: tests[1].expect: input should be 'allow' or 'deny'"),
+        ("expect: deny", "expect: maybe", "13: tests[1].expect: input should be 'allow', 'needs approval' or 'deny'"),
         ("env: {", f"{'x' * 201}: {{", "5: workflows.restart-service: an input's name has 1 to 200 characters"),
     ],
 )

@@ -1,0 +1,64 @@
+"""What a form says of approval before it is submitted, and the fields that go with it: the reason, and breaking the glass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slack_sdk.models.blocks import (
+    CheckboxesElement,
+    InputBlock,
+    MarkdownTextObject,
+    Option,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bot.domain.durations import in_words
+from bot.domain.inputs import as_text
+from bot.domain.policy import Grant
+from bot.slack.blocks.approval_words import quorums_text
+from bot.slack.blocks.text import SECTION, code, cut, escape
+from bot.slack.ids import Action
+
+REASON, GLASS = "approval:reason", "approval:glass"  # block ids
+REASON_LIMIT = 1000  # characters
+SHOWN = 5  # rules
+
+
+def approval_notes(asks: Sequence[Grant]) -> list[SectionBlock]:
+    """Whose approval is needed, and for which values."""
+    if not asks:
+        return []
+    lines = [_line(grant) for grant in asks[:SHOWN]]
+    if len(asks) > SHOWN:
+        lines.append(f"… and {len(asks) - SHOWN} more rules ask for approval.")
+    return [SectionBlock(block_id="approval", text=MarkdownTextObject(text=cut("\n".join(lines), SECTION)))]
+
+
+def approval_fields(asks: Sequence[Grant]) -> list[InputBlock]:
+    """Why, for the approvers; and, where a rule allows it, to start at once and be reviewed afterwards."""
+    if not asks:
+        return []
+    reason = PlainTextInputElement(action_id=Action.APPROVAL_REASON, multiline=True, max_length=REASON_LIMIT)
+    hint = "Those who approve see it, and the audit trail keeps it. Needed where approval is."
+    fields = [InputBlock(block_id=REASON, label="Reason", element=reason, optional=True, hint=hint)]
+    if any(grant.approval is not None and grant.approval.break_glass for grant in asks):
+        words = "Break the glass: start at once"
+        about = "For emergencies. Every approver is alerted, and somebody else has to review it."
+        option = Option(value="yes", text=PlainTextObject(text=words), description=PlainTextObject(text=cut(about, 75)))
+        box = CheckboxesElement(action_id=Action.BREAK_GLASS, options=[option])
+        fields.append(InputBlock(block_id=GLASS, label="Can't wait?", element=box, optional=True, hint=about))
+    return fields
+
+
+def _line(grant: Grant) -> str:
+    asked = grant.approval
+    if asked is None:
+        return ""
+    values = [
+        f"*{escape(cut(name, 75))}* {' or '.join(code(cut(as_text(value), 75)) for value in wanted[:10])}"
+        for name, wanted in grant.when.items()
+    ]
+    when = f"With {' and '.join(values)} this needs" if values else "This needs"
+    return f":raised_hand: {when} approval by {quorums_text(asked.quorums)}, within {in_words(asked.expires)}."

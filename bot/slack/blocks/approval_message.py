@@ -1,0 +1,124 @@
+"""What approvers are shown: who asks, why, every input exactly, what is still needed; in the end who decided and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextBlock,
+    InteractiveElement,
+    MarkdownTextObject,
+)
+
+from bot.domain.approvals import ApprovalState, Standing
+from bot.domain.runs import Run, State
+from bot.slack.blocks.approval_words import answers, quorums_text
+from bot.slack.blocks.exact_inputs import exact_inputs, size_of
+from bot.slack.blocks.review_modal import ReviewMemory, headline, section, why_asked
+from bot.slack.blocks.run_words import state_words
+from bot.slack.blocks.text import code, cut, escape, moment, person
+from bot.slack.ids import Action
+
+Rendered = tuple[str, list[dict[str, Any]]]
+
+# Slack takes about 13,000 characters of blocks in a message; what is beside the inputs needs a few thousand.
+INPUTS_LIMIT = 8000
+SHOWN_HASH = 12
+
+
+def approval_message(run: Run, standing: Standing) -> Rendered:
+    """The text for notifications and the blocks."""
+    approval = standing.approval
+    inputs = exact_inputs(run)
+    whole = size_of(inputs) <= INPUTS_LIMIT
+    blocks: list[Block] = [section(headline(run, standing)), section(why_asked(approval.reason))]
+    blocks += inputs if whole else [section("The inputs are too long for a message. *See them all* before you decide.")]
+    blocks += [section(line) for line in (state_text(run, standing),) if line]
+    buttons = _buttons(run, standing, whole=whole)
+    if buttons:
+        blocks.append(ActionsBlock(block_id=f"review:{run.id}", elements=buttons))
+    blocks.append(ContextBlock(elements=[MarkdownTextObject(text=facts_text(run, standing))]))
+    return _notification(run, standing), [block.to_dict() for block in blocks]
+
+
+def reminder(run: Run, standing: Standing) -> str:
+    """The word to those who haven't answered, in the thread of what they were asked. mrkdwn."""
+    approval = standing.approval
+    title = escape(cut(run.title, 150))
+    until = moment(approval.expires_at)
+    if approval.state is ApprovalState.REVIEW_OPEN:
+        return (
+            f":bell: *{title}* was started without approval and still has to be reviewed, by {until}. {_whom(standing)}"
+        )
+    return f":bell: {person(run.user_id)} still waits for your answer on *{title}*, until {until}. {_whom(standing)}"
+
+
+def state_text(run: Run, standing: Standing) -> str:
+    """What is needed still, who answered, and what became of the run. mrkdwn."""
+    approval = standing.approval
+    lines = answers(standing)
+    match approval.state:
+        case ApprovalState.WAITING:
+            lines.append(f"*Still needed*  {quorums_text(standing.needed)}, until {moment(approval.expires_at)}")
+        case ApprovalState.REVIEW_OPEN:
+            lines.append(f"*To be reviewed by*  {quorums_text(approval.quorums)}, until {moment(approval.expires_at)}")
+        case ApprovalState.EXPIRED:
+            lines.append(f"Nobody decided before {moment(approval.expires_at)}.")
+        case ApprovalState.WITHDRAWN if run.cancel_by:
+            lines.append(f"Withdrawn by {person(run.cancel_by)} {moment(approval.decided_at or approval.asked_at)}.")
+    if approval.state in (ApprovalState.APPROVED, ApprovalState.REVIEW_OPEN, ApprovalState.REVIEWED):
+        error = f" {escape(cut(run.error, 500))}" if run.error and run.state is State.NOT_STARTED else ""
+        lines.append(f"The run: {state_words(run)}.{error}")
+    return "\n".join(lines)
+
+
+def facts_text(run: Run, standing: Standing) -> str:
+    """What an approval is bound to, in small print. mrkdwn."""
+    facts = [
+        f"Run {code(run.id)}",
+        code(run.workflow),
+        f"definition {code(run.definition_hash[:SHOWN_HASH])}",
+        f"rule {standing.approval.rule}, policy version {run.policy_version}",
+        f"bound to {code(run.bound_to[:SHOWN_HASH])}",
+    ]
+    return " · ".join(facts)
+
+
+def _whom(standing: Standing) -> str:
+    return f"Needed: {quorums_text(standing.needed)}"
+
+
+def _notification(run: Run, standing: Standing) -> str:
+    title = escape(cut(run.title, 150))
+    match standing.approval.state:
+        case ApprovalState.WAITING:
+            return f"{person(run.user_id)} asks to run {title}: approve or refuse"
+        case ApprovalState.REVIEW_OPEN:
+            return f"{person(run.user_id)} started {title} without approval: review it"
+        case state:
+            return f"{title} for {person(run.user_id)}: {state.value}"
+
+
+def _buttons(run: Run, standing: Standing, *, whole: bool) -> list[InteractiveElement]:
+    approval = standing.approval
+    decide = ReviewMemory(run.id, approval.bound_to)
+    if approval.state is ApprovalState.WAITING:
+        if not whole:
+            return [_button("See all and decide…", Action.REVIEW, decide, "primary")]
+        yes = Action.REVIEW if approval.requirement.step_up else Action.APPROVE
+        return [
+            _button("Approve", yes, decide, "primary"),
+            _button("Refuse…", Action.REVIEW_REFUSE, decide, "danger"),
+            _button("Comment…", Action.REVIEW_COMMENT, decide, None),
+        ]
+    if approval.state is ApprovalState.REVIEW_OPEN:
+        yes = Action.REVIEW if approval.requirement.step_up or not whole else Action.APPROVE
+        return [_button("Sign off", yes, decide, "primary"), _button("Comment…", Action.REVIEW_COMMENT, decide, None)]
+    return []
+
+
+def _button(text: str, action: Action, memory: ReviewMemory, style: str | None) -> ButtonElement:
+    return ButtonElement(text=text, action_id=action, value=memory.dump(), style=style)

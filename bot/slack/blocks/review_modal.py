@@ -1,0 +1,127 @@
+"""The window in which an approver decides: everything that would run, the decision, a comment, and a one-time code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    Block,
+    InputBlock,
+    MarkdownTextObject,
+    Option,
+    PlainTextInputElement,
+    PlainTextObject,
+    RadioButtonsElement,
+    SectionBlock,
+)
+from slack_sdk.models.views import View as SlackView
+
+from bot.domain.approvals import ApprovalState, Standing
+from bot.domain.runs import Run
+from bot.slack.blocks.approval_words import answers, quorums_text
+from bot.slack.blocks.exact_inputs import exact_inputs
+from bot.slack.blocks.text import SECTION, channel, cut, escape, moment, person
+from bot.slack.ids import Action, View
+
+DECISION, COMMENT, CODE = "review:decision", "review:comment", "review:code"  # block ids
+APPROVE, REFUSE = "approve", "refuse"  # values of the decision
+COMMENT_LIMIT = 1000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewMemory:
+    """Which run, and the hash of what the person was shown: only names, everything is checked again at the press."""
+
+    run_id: str
+    bound_to: str
+
+    def dump(self) -> str:
+        return json.dumps({"r": self.run_id, "h": self.bound_to})
+
+    @classmethod
+    def load(cls, text: str) -> ReviewMemory:
+        """Raises ValueError for anything that `dump` did not write."""
+        data = json.loads(text)
+        try:
+            return cls(str(data["r"])[:40], str(data["h"])[:64])
+        except (KeyError, TypeError) as error:
+            raise ValueError("not a review's memory") from error
+
+
+def review_modal(run: Run, standing: Standing, *, approves: bool) -> dict[str, Any]:
+    """The window, with one of the decisions chosen."""
+    view = SlackView(
+        type="modal",
+        callback_id=View.REVIEW,
+        title=PlainTextObject(text="Review a run"),
+        submit=PlainTextObject(text="Answer"),
+        close=PlainTextObject(text="Cancel"),
+        blocks=[*_shown(run, standing), *_fields(standing, approves=approves)],
+        private_metadata=ReviewMemory(run.id, standing.approval.bound_to).dump(),
+    )
+    rendered: dict[str, Any] = view.to_dict()
+    return rendered
+
+
+def headline(run: Run, standing: Standing) -> str:
+    """What is asked, or how it was decided. mrkdwn."""
+    what = f"*{escape(cut(run.title, 150))}* in {channel(run.channel_id)}"
+    who = person(run.user_id)
+    match standing.approval.state:
+        case ApprovalState.WAITING:
+            return f":raised_hand: {who} asks to run {what}"
+        case ApprovalState.APPROVED:
+            return f":white_check_mark: *Approved*: {who} runs {what}"
+        case ApprovalState.REFUSED:
+            return f":no_entry: *Refused*: {who} asked to run {what}"
+        case ApprovalState.EXPIRED:
+            return f":hourglass: *Expired*: {who} asked to run {what}"
+        case ApprovalState.WITHDRAWN:
+            return f":no_entry_sign: *Withdrawn*: {who} asked to run {what}"
+        case ApprovalState.REVIEW_OPEN:
+            return f":rotating_light: {who} *broke the glass*: {what} was started without approval"
+        case ApprovalState.REVIEWED:
+            return f":mag: *Reviewed*: {who} had started {what} without approval"
+
+
+def why_asked(reason: str) -> str:
+    """The requester's reason as a quotation. mrkdwn."""
+    return "\n".join(f"> {line}" for line in escape(reason).splitlines() or [""])
+
+
+def _shown(run: Run, standing: Standing) -> list[Block]:
+    approval = standing.approval
+    needed = f"*Still needed*  {quorums_text(standing.needed)}, until {moment(approval.expires_at)}"
+    blocks: list[Block] = [section(headline(run, standing)), section(why_asked(approval.reason)), *exact_inputs(run)]
+    return [*blocks, section("\n".join([*answers(standing), needed]))]
+
+
+def _fields(standing: Standing, *, approves: bool) -> list[InputBlock]:
+    glass = standing.approval.state is ApprovalState.REVIEW_OPEN
+    yes = Option(value=APPROVE, text=PlainTextObject(text="It was right" if glass else "Approve"))
+    no = Option(value=REFUSE, text=PlainTextObject(text="It was not right" if glass else "Refuse"))
+    field = Action.REVIEW_FIELD
+    radio = RadioButtonsElement(action_id=field, options=[yes, no], initial_option=yes if approves else no)
+    comment = PlainTextInputElement(action_id=field, multiline=True, max_length=COMMENT_LIMIT)
+    fields = [
+        InputBlock(block_id=DECISION, label="Your answer", element=radio),
+        InputBlock(
+            block_id=COMMENT,
+            label="Comment",
+            element=comment,
+            optional=True,
+            hint="The requester, the other approvers and the audit trail see it. A refusal needs one.",
+        ),
+    ]
+    if standing.approval.requirement.step_up:
+        code = PlainTextInputElement(action_id=field, max_length=10, placeholder="123456")
+        hint = "Six digits from your authenticator app. Needed to approve."
+        fields.append(InputBlock(block_id=CODE, label="One-time code", element=code, optional=True, hint=hint))
+    return fields
+
+
+def section(text: str) -> SectionBlock:
+    """A section of mrkdwn, cut to what one holds."""
+    return SectionBlock(text=MarkdownTextObject(text=cut(text, SECTION)))

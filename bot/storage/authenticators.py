@@ -1,0 +1,48 @@
+"""Approvers' authenticators as rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.storage.runs import insert_into
+from bot.storage.tables import authenticators
+from bot.use_cases.ports import Authenticator
+
+
+class AuthenticatorRows:
+    """Reading, keeping and removing authenticators."""
+
+    connection: sa.Connection
+    now: datetime
+
+    def authenticator(self, team_id: str, user_id: str) -> Authenticator | None:
+        return self._authenticator(_of(team_id, user_id))
+
+    def hold_authenticator(self, team_id: str, user_id: str) -> Authenticator | None:
+        """The same, and nobody else uses a code of it before this transaction ends."""
+        return self._authenticator(_of(team_id, user_id).with_for_update())
+
+    def put_authenticator(self, authenticator: Authenticator) -> None:
+        """Keep it, in the place of the one that the person had."""
+        row = asdict(authenticator)
+        insert = insert_into(self.connection.dialect.name, authenticators).values(**row)
+        changes = {name: value for name, value in row.items() if name not in ("team_id", "user_id")}
+        keys = [authenticators.c.team_id, authenticators.c.user_id]
+        self.connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes))
+
+    def remove_authenticators(self, user_id: str) -> bool:
+        """False where the person has none."""
+        theirs = authenticators.c.user_id == user_id
+        return bool(self.connection.execute(sa.delete(authenticators).where(theirs)).rowcount)
+
+    def _authenticator(self, query: sa.Select[Any]) -> Authenticator | None:
+        row = self.connection.execute(query).one_or_none()
+        return None if row is None else Authenticator(**row._mapping)
+
+
+def _of(team_id: str, user_id: str) -> sa.Select[Any]:
+    return sa.select(authenticators).where(authenticators.c.team_id == team_id, authenticators.c.user_id == user_id)
