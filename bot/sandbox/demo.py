@@ -8,8 +8,8 @@ from typing import Any
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
 
-ALICE, BOB, GUEST = "U01ALICE", "U02BOB", "U03GUEST"
-OPS, GENERAL, AUDIT = "C01OPS", "C02GENERAL", "C03AUDIT"
+ALICE, BOB, GUEST, CARA = "U01ALICE", "U02BOB", "U03GUEST", "U04CARA"
+OPS, GENERAL, AUDIT, REVIEWS = "C01OPS", "C02GENERAL", "C03AUDIT", "C04REVIEWS"
 
 POLICY = """\
 # The policy of the sandbox. A real one is kept in git and applied with: workflow-bot policy apply
@@ -17,6 +17,7 @@ version: 1
 people:
   sre: {{ users: [U01ALICE] }}
   developers: {{ users: [U02BOB] }}
+  leads: {{ users: [U01ALICE, U04CARA] }}
 workflows:
   restart-service:
     id: {restart}
@@ -44,11 +45,18 @@ rules:
   - {{ allow: [sre], run: ["*"], in: [C01OPS] }}
   - {{ allow: [developers], run: [collect-diagnostics] }}
   - {{ allow: [developers], run: [restart-service], in: [C01OPS], when: {{ env: [staging] }} }}
+  - {{ allow: [developers], run: [scale-service], in: [C01OPS], when: {{ dry_run: [true] }} }}
+  - allow: [developers]
+    run: [scale-service]
+    in: [C01OPS]
+    when: {{ dry_run: [false] }}
+    approval: {{ from: [leads], count: 2, expires: 1h, channel: C04REVIEWS, break_glass: 1d }}
 freezes:
   - {{ run: [deploy-website], from: "{frozen_from}", until: "{frozen_until}", reason: Sale of the year }}
 tests:
   - {{ who: U01ALICE, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: allow }}
   - {{ who: U02BOB, in: C01OPS, run: restart-service, with: {{ env: production }}, expect: deny }}
+  - {{ who: U02BOB, in: C01OPS, run: scale-service, with: {{ dry_run: false }}, expect: needs approval }}
 """
 
 
@@ -117,13 +125,15 @@ WORKFLOWS: dict[str, dict[str, Any]] = {
 
 
 def furnish_slack(slack: LocalSlack) -> None:
-    """Three people and three channels."""
+    """Four people and four channels."""
     slack.add_person(ALICE, "Alice Moreau", note="Site reliability: may run everything in #ops")
-    slack.add_person(BOB, "Bob Tanaka", note="Developer: may restart in staging, and collect diagnostics anywhere")
+    slack.add_person(BOB, "Bob Tanaka", note="Developer: restarts in staging; to scale for real takes two approvals")
+    slack.add_person(CARA, "Cara Lindt", note="Engineering lead: approves, with Alice, what developers scale")
     slack.add_person(GUEST, "Gil Navarro", is_restricted=True, note="A guest from an agency: may run nothing")
-    slack.add_channel(OPS, "ops", members=[ALICE, BOB, GUEST], topic="Where workflows are run")
-    slack.add_channel(GENERAL, "general", members=[ALICE, BOB, GUEST], topic="Here the rules allow little")
-    slack.add_channel(AUDIT, "audit", members=[ALICE, BOB], topic="Each audit record, with its number and hash")
+    slack.add_channel(OPS, "ops", members=[ALICE, BOB, CARA, GUEST], topic="Where workflows are run")
+    slack.add_channel(GENERAL, "general", members=[ALICE, BOB, CARA, GUEST], topic="Here the rules allow little")
+    slack.add_channel(REVIEWS, "reviews", members=[ALICE, BOB, CARA], topic="Where leads are asked to approve")
+    slack.add_channel(AUDIT, "audit", members=[ALICE, BOB, CARA], topic="Each audit record, with its number and hash")
 
 
 def furnish_datadog(datadog: LocalDatadog) -> str:

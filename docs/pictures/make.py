@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from tests.browser.sandbox_process import started_sandbox
-from tests.browser.workspace_page import ALICE, BOB, OPS, WorkspacePage, open_browser
+from tests.browser.workspace_page import ALICE, BOB, CARA, OPS, REVIEWS, WorkspacePage, open_browser
 from tests.conftest import BROWSERS
 
 FOLDER = Path(__file__).resolve().parent
@@ -30,6 +30,8 @@ def main() -> None:
         _unknown(workspace)
         _cancelled(workspace)
         _rules(workspace)
+        _approval(workspace)
+        _break_glass(workspace)
 
 
 def _form(workspace: WorkspacePage) -> None:
@@ -93,6 +95,54 @@ def _rules(workspace: WorkspacePage) -> None:
     workspace.type("/workflow run restart-service service=web env=staging reason=x")
     workspace.messages(has_text="restart-service is locked").last.wait_for()
     _take(workspace.page, "rules")
+
+
+def _approval(workspace: WorkspacePage) -> None:
+    _fill_in_scaling(workspace, "Black Friday: orders have doubled since noon")
+    workspace.modal.get_by_text("this needs approval").scroll_into_view_if_needed()
+    _take(workspace.page, "approval-form")
+    workspace.submit()
+    question = _question(workspace, ALICE, "Black Friday")
+    _take(workspace.page, "approval-asked", question)
+    workspace.press("Refuse…", question)
+    workspace.fill("Comment", "Please say until when, so that we can scale it down again")
+    workspace.submit()
+    question.get_by_text("refused").first.wait_for()
+    _fill_in_scaling(workspace, "Black Friday, until Monday morning")
+    workspace.submit()
+    for person in (ALICE, CARA):
+        question = _question(workspace, person, "until Monday morning")
+        workspace.press("Approve", question)
+        question.get_by_text("approved").first.wait_for()
+    question.get_by_text("The run: succeeded").wait_for()
+    _take(workspace.page, "approval-decided", question)
+
+
+def _break_glass(workspace: WorkspacePage) -> None:
+    _fill_in_scaling(workspace, "The shop is down, and none of the leads answers")
+    workspace.modal.get_by_label("Break the glass: start at once").check()
+    workspace.submit()
+    question = _question(workspace, CARA, "none of the leads answers")
+    question.get_by_text("The run: succeeded").wait_for()
+    _take(workspace.page, "break-glass", question)
+
+
+def _fill_in_scaling(workspace: WorkspacePage, reason: str) -> None:
+    workspace.show(BOB, OPS)
+    workspace.type("/workflow")
+    workspace.pick("Scale a service")
+    workspace.choose("Service", "web")
+    workspace.choose("Zones", "a")
+    workspace.modal.get_by_label("false").check()
+    workspace.fill("Reason", reason)
+
+
+def _question(workspace: WorkspacePage, person: str, reason: str) -> Locator:
+    workspace.show(person, REVIEWS)
+    _hide(workspace.page.locator("#hint"))
+    question = workspace.messages(has_text=reason).last
+    question.wait_for()
+    return question
 
 
 def _ask(workspace: WorkspacePage, reason: str) -> Locator:

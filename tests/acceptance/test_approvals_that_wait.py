@@ -166,7 +166,7 @@ async def test_those_who_have_not_answered_are_reminded(scene: Scene, impatient:
     await asked(scene, scene.bob, scene.bob.dm)
     await asked(scene, cara, cara.dm)
     await scene.bob.press("Approve")
-    await scene.told(cara, ":bell:", f"<@{ALICE}> still waits for your answer", channel=cara.dm)
+    await scene.told(cara, ":bell:", f"<@{ALICE}> still waits for an answer", channel=cara.dm)
     assert not [m for m in scene.slack.messages(scene.bob.dm) if ":bell:" in words(m)]
 
 

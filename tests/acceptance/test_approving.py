@@ -76,7 +76,7 @@ async def test_the_form_says_beforehand_for_which_values_and_by_whom(scene: Scen
     await offer_with_approval(scene, asks(count=2, expires="2h"))
     form = await scene.open_form(scene.alice)
     said = words(form)
-    assert "With *env* `production` this needs approval by 2 of managers" in said
+    assert "With *Environment* `production` this needs approval by 2 of managers" in said
     assert f"(<@{BOB}>, <@{CARA}>), within 2 hours." in said
     await scene.alice.fill({"Service": "web", "Environment": "production"})
     result = await scene.alice.submit()

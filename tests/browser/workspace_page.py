@@ -9,8 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-ALICE, BOB = "U01ALICE", "U02BOB"
-OPS, AUDIT = "C01OPS", "C03AUDIT"
+ALICE, BOB, CARA = "U01ALICE", "U02BOB", "U04CARA"
+OPS, AUDIT, REVIEWS = "C01OPS", "C03AUDIT", "C04REVIEWS"
 # Nothing but the page itself may make Chromium use the network.
 ARGUMENTS = (
     "--no-sandbox",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slack_sdk.models.blocks import (
     CheckboxesElement,
@@ -15,7 +15,7 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.domain.durations import in_words
-from bot.domain.inputs import as_text
+from bot.domain.inputs import Input, as_text
 from bot.domain.policy import Grant
 from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import SECTION, code, cut, escape
@@ -26,11 +26,12 @@ REASON_LIMIT = 1000  # characters
 SHOWN = 5  # rules
 
 
-def approval_notes(asks: Sequence[Grant]) -> list[SectionBlock]:
+def approval_notes(asks: Sequence[Grant], inputs: Sequence[Input]) -> list[SectionBlock]:
     """Whose approval is needed, and for which values."""
     if not asks:
         return []
-    lines = [_line(grant) for grant in asks[:SHOWN]]
+    titles = {field.name: field.title for field in inputs}
+    lines = [_line(grant, titles) for grant in asks[:SHOWN]]
     if len(asks) > SHOWN:
         lines.append(f"… and {len(asks) - SHOWN} more rules ask for approval.")
     return [SectionBlock(block_id="approval", text=MarkdownTextObject(text=cut("\n".join(lines), SECTION)))]
@@ -45,19 +46,19 @@ def approval_fields(asks: Sequence[Grant]) -> list[InputBlock]:
     fields = [InputBlock(block_id=REASON, label="Reason", element=reason, optional=True, hint=hint)]
     if any(grant.approval is not None and grant.approval.break_glass for grant in asks):
         words = "Break the glass: start at once"
-        about = "For emergencies. Every approver is alerted, and somebody else has to review it."
+        about = "For emergencies. Every approver is alerted, and one has to review it."
         option = Option(value="yes", text=PlainTextObject(text=words), description=PlainTextObject(text=cut(about, 75)))
         box = CheckboxesElement(action_id=Action.BREAK_GLASS, options=[option])
-        fields.append(InputBlock(block_id=GLASS, label="Can't wait?", element=box, optional=True, hint=about))
+        fields.append(InputBlock(block_id=GLASS, label="Can't wait?", element=box, optional=True))
     return fields
 
 
-def _line(grant: Grant) -> str:
+def _line(grant: Grant, titles: Mapping[str, str]) -> str:
     asked = grant.approval
     if asked is None:
         return ""
     values = [
-        f"*{escape(cut(name, 75))}* {' or '.join(code(cut(as_text(value), 75)) for value in wanted[:10])}"
+        f"*{escape(cut(titles.get(name, name), 75))}* {' or '.join(code(cut(as_text(value), 75)) for value in wanted[:10])}"
         for name, wanted in grant.when.items()
     ]
     when = f"With {' and '.join(values)} this needs" if values else "This needs"

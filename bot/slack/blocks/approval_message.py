@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -15,7 +16,7 @@ from slack_sdk.models.blocks import (
 
 from bot.domain.approvals import ApprovalState, Standing
 from bot.domain.runs import Run, State
-from bot.slack.blocks.approval_words import answers, quorums_text
+from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs, size_of
 from bot.slack.blocks.review_modal import ReviewMemory, headline, section, why_asked
 from bot.slack.blocks.run_words import state_words
@@ -50,10 +51,11 @@ def reminder(run: Run, standing: Standing) -> str:
     title = escape(cut(run.title, 150))
     until = moment(approval.expires_at)
     if approval.state is ApprovalState.REVIEW_OPEN:
-        return (
-            f":bell: *{title}* was started without approval and still has to be reviewed, by {until}. {_whom(standing)}"
-        )
-    return f":bell: {person(run.user_id)} still waits for your answer on *{title}*, until {until}. {_whom(standing)}"
+        who = reviewers_text(approval.quorums, named=True)
+        return f":bell: *{title}* was started without approval and still has to be reviewed, by {who}, until {until}."
+    answered = {review.user_id for review in standing.reviews}
+    left = [replace(one, subjects=tuple(who for who in one.subjects if who not in answered)) for one in standing.needed]
+    return f":bell: {person(run.user_id)} still waits for an answer on *{title}*, until {until}: {quorums_text(left)}"
 
 
 def state_text(run: Run, standing: Standing) -> str:
@@ -64,7 +66,8 @@ def state_text(run: Run, standing: Standing) -> str:
         case ApprovalState.WAITING:
             lines.append(f"*Still needed*  {quorums_text(standing.needed)}, until {moment(approval.expires_at)}")
         case ApprovalState.REVIEW_OPEN:
-            lines.append(f"*To be reviewed by*  {quorums_text(approval.quorums)}, until {moment(approval.expires_at)}")
+            who = reviewers_text(approval.quorums, named=True)
+            lines.append(f"*To be reviewed by*  {who}, until {moment(approval.expires_at)}")
         case ApprovalState.EXPIRED:
             lines.append(f"Nobody decided before {moment(approval.expires_at)}.")
         case ApprovalState.WITHDRAWN if run.cancel_by:
@@ -85,10 +88,6 @@ def facts_text(run: Run, standing: Standing) -> str:
         f"bound to {code(run.bound_to[:SHOWN_HASH])}",
     ]
     return " · ".join(facts)
-
-
-def _whom(standing: Standing) -> str:
-    return f"Needed: {quorums_text(standing.needed)}"
 
 
 def _notification(run: Run, standing: Standing) -> str:

@@ -17,6 +17,11 @@ def quorums_text(quorums: Sequence[Quorum]) -> str:
     return " and ".join(f"{quorum.count} of {escape(quorum.name)}{_names(quorum)}" for quorum in quorums)
 
 
+def reviewers_text(quorums: Sequence[Quorum], *, named: bool) -> str:
+    """Who may review broken glass: any one of those who might have approved."""
+    return "one of " + " or ".join(f"{escape(quorum.name)}{_names(quorum) if named else ''}" for quorum in quorums)
+
+
 def subject(subject_id: str) -> str:
     """A mention of a person or a user group."""
     if subject_id == EVERYONE:
@@ -37,8 +42,8 @@ def progress_text(standing: Standing) -> str:
         case ApprovalState.EXPIRED:
             return f"Nobody decided in time: it expired {moment(approval.expires_at)}.{by}"
         case ApprovalState.REVIEW_OPEN:
-            needed = escape(people_needed(approval.requirement.quorums))
-            return f"Started *without approval*; to be reviewed by {needed} until {moment(approval.expires_at)}."
+            who = reviewers_text(approval.quorums, named=False)
+            return f"Started *without approval*; to be reviewed by {who} until {moment(approval.expires_at)}."
         case ApprovalState.REVIEWED:
             return "Started *without approval*, and reviewed since.\n" + "\n".join(answers(standing))
         case _:

@@ -20,7 +20,7 @@ from slack_sdk.models.views import View as SlackView
 
 from bot.domain.approvals import ApprovalState, Standing
 from bot.domain.runs import Run
-from bot.slack.blocks.approval_words import answers, quorums_text
+from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs
 from bot.slack.blocks.text import SECTION, channel, cut, escape, moment, person
 from bot.slack.ids import Action, View
@@ -93,7 +93,11 @@ def why_asked(reason: str) -> str:
 
 def _shown(run: Run, standing: Standing) -> list[Block]:
     approval = standing.approval
-    needed = f"*Still needed*  {quorums_text(standing.needed)}, until {moment(approval.expires_at)}"
+    glass = approval.state is ApprovalState.REVIEW_OPEN
+    who = f"*To be reviewed by*  {reviewers_text(approval.quorums, named=True)}"
+    needed = (
+        f"{who if glass else f'*Still needed*  {quorums_text(standing.needed)}'}, until {moment(approval.expires_at)}"
+    )
     blocks: list[Block] = [section(headline(run, standing)), section(why_asked(approval.reason)), *exact_inputs(run)]
     return [*blocks, section("\n".join([*answers(standing), needed]))]
 

@@ -81,7 +81,7 @@ def workflow_form(
         blocks.append(ContextBlock(elements=[MarkdownTextObject(text=description)]))
     if note:
         blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(f":warning: {note}", SECTION))))
-    blocks += approval_notes(asks)
+    blocks += approval_notes(asks, entry.inputs)
     blocks += [_field(field, values or {}) for field in entry.inputs]
     blocks += approval_fields(asks)
     if not entry.inputs:

@@ -28,8 +28,8 @@ def test_an_example_that_fails_is_told_with_its_line_and_what_the_rules_say() ->
     source = parse_policy(text, "workflows.yml")
     first, second = failing_examples(source, compile_policy(source, None))
     line = len(text.splitlines()) - 1
-    assert first == f"workflows.yml:{line}: tests[3]: expected allow, the rules say deny: no rule allows it"
-    assert second == f"workflows.yml:{line + 1}: tests[4].run: no workflow is called “no-such-thing”"
+    assert first == f"workflows.yml:{line}: tests[4]: expected allow, the rules say deny: no rule allows it"
+    assert second == f"workflows.yml:{line + 1}: tests[5].run: no workflow is called “no-such-thing”"
 
 
 def test_the_people_and_channels_of_the_policy_are_in_the_workspace() -> None:
