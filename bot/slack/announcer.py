@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.approvals import Standing
 from bot.domain.errors import NotRecorded, SlackUnavailable
 from bot.domain.runs import ENDED, Run, State
-from bot.slack.asking import NOWHERE, Asking
+from bot.slack.asking import Asking
 from bot.slack.blocks.end_word import approved_word, end_word
 from bot.slack.blocks.run_message import opening_message, run_message
 from bot.slack.blocks.text import channel
@@ -171,11 +171,9 @@ class Announcer:
             await self._tell_live(run, standing, message)
         elif message.kind in (APPROVED, END):
             await self._tell_word(run, standing, message, found.messages[LIVE])
-        elif standing is None:
-            await self._posting.told(message, message.channel_id, NOWHERE)
-        elif message.kind.startswith(ASK):
+        elif standing is not None and message.kind.startswith(ASK):
             await self._asking.ask(run, standing, message)
-        else:
+        elif standing is not None:
             asked = found.messages.get(ASK + message.kind.removeprefix(REMIND))
             await self._asking.remind(run, standing, message, asked)
 

@@ -31,11 +31,13 @@ class Asking:
         """Ask in one place, or bring what was asked up to date. Raises SlackApiError, SlackUnavailable and NotRecorded."""
         place = message.kind.removeprefix(ASK)
         is_open = standing.approval.state in OPEN_APPROVALS
-        if message.ts is None and not is_open:
-            await self._posting.told(message, place, NOWHERE)  # it was decided before this place could be asked
-        elif place.startswith("S"):
+        if place.startswith("S"):
             await self._ask_members(run, standing, message, place if is_open else None)
-        elif message.ts in (None, NOWHERE) or message.posted_in is None:
+        elif message.ts == NOWHERE or (message.ts is None and not is_open):
+            await self._posting.told(
+                message, place, NOWHERE
+            )  # nobody is there, or it was decided before they were asked
+        elif message.ts is None or message.posted_in is None:
             await self._first(run, standing, message, place)
         else:
             text, blocks = approval_message(run, standing)
@@ -57,26 +59,21 @@ class Asking:
         await self._posting.told(message, place, NOWHERE)
 
     async def _first(self, run: Run, standing: Standing, message: Message, place: str) -> None:
-        if message.ts == NOWHERE:
-            await self._posting.told(message, place, NOWHERE)
-            return
         text, blocks = approval_message(run, standing)
         try:
             posted_in, ts = await self._posting.send(place, text, blocks)
         except SlackApiError as error:
             reason = str(error.response.get("error"))
-            if reason in NOBODY:
-                log.warning("run %s: %s can't be asked to approve: %s", run.id, place, reason)
-                await self._posting.told(message, place, NOWHERE)
-                return
-            if not is_closed(error) or place != standing.approval.requirement.channel:
+            if reason not in NOBODY and not is_closed(error):
                 raise
-            log.error("run %s: the channel %s can't be asked to approve (%s), each person is", run.id, place, reason)
-            await self._ask_directly(run, standing, message)
-            return
+            log.error("run %s: %s can't be asked to approve: %s", run.id, place, reason)
+            posted_in, ts = place, NOWHERE
+            if place == standing.approval.requirement.channel:
+                await self._ask_directly(run, standing)
         await self._posting.told(message, posted_in, ts)
 
-    async def _ask_directly(self, run: Run, standing: Standing, message: Message) -> None:
+    async def _ask_directly(self, run: Run, standing: Standing) -> None:
+        """Each person, as the rule's channel is closed to the bot."""
         approval = standing.approval
         subjects = approval.requirement.subjects_now(escalated=approval.escalated)
 
@@ -84,7 +81,6 @@ class Asking:
             for subject in subjects:
                 if may_be_asked(run, approval.requirement, subject):
                     tx.announce_ask(run, subject)
-            tx.message_told(message, message.channel_id, NOWHERE, whole=True)
 
         await self._posting.store.write(work)
 

@@ -26,6 +26,10 @@ FILES = (
     "bot/use_cases/find_lost_run.py",
     "bot/use_cases/cancel_run.py",
     "bot/use_cases/persist.py",
+    "bot/use_cases/review_run.py",
+    "bot/use_cases/tend_approvals.py",
+    "bot/slack/asking.py",
+    "bot/slack/posting.py",
     "bot/slack/announcer.py",
     "bot/slack/witness.py",
 )

@@ -16,7 +16,7 @@ from bot.sandbox.slack import Person
 from bot.sandbox.slack.delivery import Ack
 from bot.sandbox.slack.input_state import ClientRefused
 from bot.sandbox.slack.records import Message
-from tests.chaos.company import CHANNELS, KINDS, TAG, Ask, Company
+from tests.chaos.company import CHANNELS, KINDS, REVIEWS, TAG, Ask, Company
 
 PRESSES = 4
 LATE = 2.2  # seconds; a later ack is the switchboard's "still at it", which promises nothing
@@ -41,8 +41,10 @@ class Busy:
                 await self.type_a_command()
             elif kind < 0.84:
                 await self.fill_a_form()
-            elif kind < 0.92:
+            elif kind < 0.90:
                 await self.press("cancel_run")
+            elif kind < 0.96:
+                await self.approve()
             else:
                 await self.run_again()
         except (ClientRefused, TimeoutError):
@@ -58,7 +60,7 @@ class Busy:
         for _ in range(PRESSES):
             ask.presses += 1
             if payload is None:
-                ack = await self.person.command(channel, f"/workflow run {workflow} {TAG}={ask.tag}")
+                ack = await self.person.command(channel, f"/workflow run {workflow} {TAG}={ask.tag} --reason chaos")
                 payload = self._company.slack.delivered[-1].payload if self._own_last(ask) else None
             else:
                 ack = await self._company.slack.deliver("command", payload)
@@ -84,12 +86,22 @@ class Busy:
         await self.person.wait_for_view(lambda view: view["callback_id"] == "workflow_form", timeout=WINDOW)
         await self._submit(message["channel"])
 
+    async def approve(self) -> Ack:
+        """The button of a run that waits, in the channel for reviews or in a message of their own."""
+        for channel in (REVIEWS, self.person.dm):
+            for message in reversed(self._latest(channel, 20)):
+                if "approve_run" in json.dumps(message.blocks):
+                    return await self.person.press("approve_run", message.as_seen())
+        raise ClientRefused("nothing waits for approval")
+
     async def press(self, button: str) -> Ack:
         return await self.person.press(button, self._message_with(button))
 
     async def _submit(self, channel: str) -> None:
         ask = self._new_ask(channel)
         await self.person.fill({f"input:{TAG}": ask.tag})
+        if "approval:reason" in json.dumps(self.person.view):
+            await self.person.fill({"approval:reason": "chaos"})
         for _ in range(PRESSES):
             ask.presses += 1
             result = await self.person.submit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -16,8 +17,9 @@ from bot import bootstrap
 from bot.sandbox.datadog.workflows import make_spec
 from bot.sandbox.slack.input_state import ClientRefused
 from bot.storage.tables import runs, workflows
-from tests.chaos.company import STRANGER, TAG
+from tests.chaos.company import REVIEWS, STRANGER, TAG
 from tests.chaos.patience import until, until_so
+from tests.chaos.people import Busy
 from tests.chaos.placed import Case, Scenario
 
 PACE = "bot.use_cases.pace."
@@ -180,6 +182,35 @@ async def close_the_thread(case: Case) -> None:
     case.company.slack.faults.fail("chat.postMessage", "is_archived", times=2)
 
 
+async def approve_directly(case: Case) -> None:
+    """With the button of the message that each approver got, until Slack says it arrived."""
+    busy = Busy(case.company.slack.person("U02PERSON"), case.company, random.Random(1))
+    while True:
+        with contextlib.suppress(ClientRefused, KeyError):
+            if (await busy.approve()).ok:
+                return
+        await asyncio.sleep(0.1)
+
+
+def closed_reviews(case: Case) -> None:
+    case.company.slack.workspace.channels[REVIEWS].is_archived = True
+
+
+async def slow_questions(case: Case) -> None:
+    """Slack takes longer than the lease from when the approvers are asked until some time later."""
+    approver = case.company.slack.person("U02PERSON")
+    await approver.wait_for_message(REVIEWS, lambda message: "approve_run" in str(message["blocks"]))
+    case.company.slack.faults.delay = 0.8
+
+
+def in_turn(*deeds: Callable[[Case], Awaitable[None]]) -> Callable[[Case], Awaitable[None]]:
+    async def act(case: Case) -> None:
+        for deed in deeds:
+            await deed(case)
+
+    return act
+
+
 LIMITED = {"status": 429, "on": "execute", "times": 1, "headers": {"X-RateLimit-Reset": "1.5"}}
 LOST = {"fail_after_accept": "drop", "times": 1}
 
@@ -194,6 +225,35 @@ SCENARIOS = [
     Scenario("lost for good", datadog(status=502, on="execute", times=1)),
     Scenario(
         "lost, searching fails", datadog(**{**LOST, "times": 3, "status": 502, "on": "list_instances"}), wait(1.5)
+    ),
+    Scenario("approved", act=commands("/workflow approve {}", user="U02PERSON"), workflow="guarded"),
+    Scenario("refused by a person", act=commands("/workflow refuse {} not now", user="U03PERSON"), workflow="guarded"),
+    Scenario("approved by one of a group", act=approve_directly, workflow="guarded-directly"),
+    Scenario("approved by nobody", workflow="guarded-directly", act=wait(7)),
+    Scenario("withdrawn", act=commands("/workflow cancel {}"), workflow="guarded"),
+    Scenario(
+        "withdrawn before anybody could be asked",
+        slack_refuses("chat.postMessage", "internal_error", times=6),
+        commands("/workflow cancel {}", pause=0.0),
+        "guarded",
+    ),
+    Scenario(
+        "channel for reviews closed",
+        closed_reviews,
+        commands("/workflow approve {}", user="U02PERSON", pause=1.5),
+        "guarded",
+    ),
+    Scenario(
+        "edited after its approval",
+        datadog(**LIMITED),
+        in_turn(commands("/workflow approve {}", user="U02PERSON"), tamper(definition_hash="e" * 64)),
+        "guarded",
+    ),
+    Scenario(
+        "asking takes longer than the lease",
+        act=in_turn(slow_questions, commands("/workflow approve {}", user="U02PERSON"), wait(5)),
+        workflow="guarded",
+        hurry={ANNOUNCER + "LEASE": 0.3},
     ),
     Scenario("definition unreadable at first", datadog(status=500, on="get_workflow", times=1)),
     Scenario("changed in Datadog meanwhile", changed_in_datadog),

@@ -22,7 +22,7 @@ from bot.slack.blocks.run_words import MARKS
 from bot.storage.tables import audit_posts, runs
 from bot.storage.tables import messages as messages_table
 from bot.use_cases.ports import Message
-from tests.chaos.company import AUDIT, KEY, TAG, Company
+from tests.chaos.company import AUDIT, GUARDED, KEY, REVIEWS, TAG, Company
 
 OVERDUE = timedelta(seconds=3)
 
@@ -86,6 +86,8 @@ class _Evidence:
                 self.threads[channel, post["thread_ts"]].append(post)
             else:
                 text = json.dumps(post, ensure_ascii=False)
+                if '"block_id": "review:' in text or channel == REVIEWS:  # what approvers were asked
+                    continue
                 for part in text.split("`")[1::2]:
                     if part in known:
                         self.roots[part].append(post)
@@ -104,6 +106,7 @@ async def judge(company: Company) -> Verdict:
         (verdict.unanswered, _unanswered_people),
         (verdict.wrong, _mixed_up),
         (verdict.wrong, _incomplete_trails),
+        (verdict.wrong, _without_approval),
         (verdict.wrong, _trails_of_nothing),
         (verdict.wrong, _broken_chain),
         (verdict.wrong, _audit_channel_gaps),
@@ -227,6 +230,21 @@ def _incomplete_trails(evidence: _Evidence) -> Iterator[str]:
         wrong = _why_incomplete(run, acts)
         if wrong:
             yield f"run {run.id}: {wrong}: {acts}"
+
+
+def _without_approval(evidence: _Evidence) -> Iterator[str]:
+    """What needed approval, and was sent without one, or with a person's counted twice."""
+    for run in evidence.runs:
+        bodies = evidence.acts[run.id]
+        acts = [body["act"] for body in bodies]
+        approvers = [body["actor"]["user"] for body in bodies if body["act"] == "approved"]
+        if len(approvers) != len(set(approvers)):
+            yield f"run {run.id}: a person's approval was counted twice: {acts}"
+        sent = "launching" in acts
+        if run.workflow in GUARDED and sent and "approved" not in acts[: acts.index("launching")]:
+            yield f"run {run.id}: was sent without approval: {acts}"
+        if run.user_id in approvers:
+            yield f"run {run.id}: its requester approved it"
 
 
 def _trails_of_nothing(evidence: _Evidence) -> Iterator[str]:
