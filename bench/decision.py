@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.databases import database
+from bench.databases import database, tidy
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import Input
 from bot.domain.people import Actor
@@ -27,7 +27,17 @@ from bot.use_cases.choose_workflow import offers
 
 GRANTS = (100, 1_000, 10_000, 100_000)
 WORKFLOWS = (10, 100, 1_000, 10_000)
+RULES = 10_000
+A_RULE = 10  # people whom a rule names, each in one rule alone, and a user group beside them
+GROUPS = 500
+TEAMS = 50  # tags; each workflow has one
 MINE = 30  # workflows that the measured person is granted by name
+PICKERS = {
+    "U0ME": f"{MINE} of the workflows",
+    "U0ALL": "all by *",
+    "U0TAGS": "all by their tags",
+    "U0NAMES": "all by their names",
+}
 ME = frozenset({"U0ME", "S01SRE", EVERYONE})
 ENV = Input(
     "env", InputType.STRING, options=(AllowedValue("staging", "Staging"), AllowedValue("production", "Production"))
@@ -48,7 +58,7 @@ class Growth:
 
 def count(kinds: tuple[str, ...]) -> int:
     """How many sizes are measured."""
-    return len(kinds) * (2 * len(GRANTS) + 2 * len(WORKFLOWS))
+    return len(kinds) * (2 * len(GRANTS) + (len(PICKERS) + 1) * len(WORKFLOWS))
 
 
 def measure(kinds: tuple[str, ...], repeats: int, advance: Callable[[str], None]) -> list[Growth]:
@@ -73,13 +83,16 @@ async def _measure(kind: str, url: str, repeats: int, advance: Callable[[str], N
     try:
         for size in GRANTS:
             await _fill(store, 1_000, size)
+            tidy(url)
             mine = await store.read(lambda tx: tx.grants(ME, _workflow(0).targets))
             await timed("decide alone, grants", size, lambda mine=mine: _alone(mine))  # type: ignore[misc]  # a lambda's default
             await timed("read and decide, grants", size, lambda: store.read(_decide))
         for size in WORKFLOWS:
-            await _fill(store, size, 10_000)
-            await timed(f"picker with {MINE} of the workflows", size, lambda: _picker(store, "U0ME"))
-            await timed("picker with all of the workflows", size, lambda: _picker(store, "U0ALL"))
+            await _fill(store, size, RULES * A_RULE)
+            tidy(url)
+            for person, what in PICKERS.items():
+                await timed(f"picker, {what}", size, lambda person=person: _picker(store, person))  # type: ignore[misc]  # a lambda's default
+            await timed("groups that grants name", size, lambda: store.read(lambda tx: tx.groups_named()))
     finally:
         await store.close()
     return [
@@ -120,7 +133,7 @@ async def _picker(store: SqlStore, user_id: str) -> object:
 
 def _workflow(number: int) -> CatalogueEntry:
     return CatalogueEntry(
-        f"workflow-{number}", f"id-{number}", f"Workflow {number}", tags=(f"team-{number % 50}",), inputs=(ENV,)
+        f"workflow-{number}", f"id-{number}", f"Workflow {number}", tags=(f"team-{number % TEAMS}",), inputs=(ENV,)
     )
 
 
@@ -128,23 +141,28 @@ _FIRST = _workflow(0)
 
 
 async def _fill(store: SqlStore, workflows: int, grants: int) -> None:
-    """A policy of this size: most grants are other people's, by name, by tag, and with conditions."""
+    """A policy of this size: one grant for each of so many people, ten of them and a group a rule, by name or by tag, every
+    other rule with a condition; and what the measured people have."""
     entries = tuple(_workflow(number) for number in range(workflows))
-    mine = [Grant(Effect.ALLOW, "U0ME", one.name, "C01OPS", {"env": ("staging",)}, 1) for one in entries[:MINE]]
-    mine.append(Grant(Effect.ALLOW, "U0ALL", "*", "C01OPS", rule=2))
-    mine.append(Grant(Effect.DENY, EVERYONE, "tag:team-49", when={"env": ("production",)}, rule=3))
+    staging = {"env": ("staging",)}
+    few = [Grant(Effect.ALLOW, "U0ME", one.name, "C01OPS", staging, 1) for one in entries[:MINE]]
+    few.append(Grant(Effect.ALLOW, "U0ALL", "*", "C01OPS", rule=2))
+    few.append(Grant(Effect.DENY, EVERYONE, "tag:team-49", when={"env": ("production",)}, rule=3))
+    few += [Grant(Effect.ALLOW, "U0TAGS", f"tag:team-{number}", "C01OPS", staging, 4) for number in range(TEAMS)]
+    named = [Grant(Effect.ALLOW, "U0NAMES", one.name, "C01OPS", staging, 5) for one in entries]
     others = [
         Grant(
             Effect.ALLOW if number % 10 else Effect.DENY,
-            f"U{number:06}",
-            entries[number % workflows].name if number % 3 else f"tag:team-{number % 50}",
+            subject,
+            entries[number // A_RULE % workflows].name if number // A_RULE % 3 else f"tag:team-{number % TEAMS}",
             "C01OPS",
-            {"env": ("staging",)} if number % 2 else {},
-            4,
+            staging if number // A_RULE % 2 else {},
+            6 + number // A_RULE,
         )
-        for number in range(max(0, grants - len(mine)))
+        for number in range(grants)
+        for subject in ([f"U{number:06}"] if number % A_RULE else [f"U{number:06}", f"S{number // A_RULE % GROUPS:03}"])
     ]
-    policy = Policy(entries, (*mine, *others))
+    policy = Policy(entries, (*few, *named, *others))
     await store.write(lambda tx: tx.replace_policy(policy, digest="", source="", applied_by="bench"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import CatalogueEntry, Limits
+from bot.domain.catalogue import CatalogueEntry, Limits, Listing
 from bot.domain.inputs import Input, InvalidInput
 from bot.domain.runs import Run, State
 from bot.domain.workflows import AllowedValue, InputType
@@ -59,6 +59,11 @@ def entry(*inputs: Input, **changes: Any) -> CatalogueEntry:
         "definition_hash": "d" * 64,
     }
     return CatalogueEntry(**{**fields, "inputs": inputs, **changes})
+
+
+def listing(of: CatalogueEntry) -> Listing:
+    """The workflow as a list shows it."""
+    return Listing(of.name, of.title, of.description, of.account, of.tags)
 
 
 def string_input(name: str = "env", **changes: Any) -> Input:

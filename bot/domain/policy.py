@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.domain.accounts import Account
 from bot.domain.approvals import Requirement
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Ruled
 from bot.domain.inputs import BOOLEANS, Input, InvalidInput, same
 from bot.domain.workflows import AllowedValue, InputType
 
@@ -200,7 +200,7 @@ def narrowed(grants: Iterable[Grant], subjects: frozenset[str], entry: Catalogue
 def feasible(
     grants: Iterable[Grant],
     subjects: frozenset[str],
-    entry: CatalogueEntry,
+    entry: Ruled,
     channel: str,
     chosen: Mapping[str, Any] | None = None,
 ) -> bool:
@@ -208,11 +208,12 @@ def feasible(
     return _possible(_mine(grants, subjects, entry, channel), entry, chosen or {})
 
 
-def _mine(grants: Iterable[Grant], subjects: frozenset[str], entry: CatalogueEntry, channel: str) -> list[Grant]:
-    return [g for g in grants if g.subject in subjects and g.target in entry.targets and _here(g, channel)]
+def _mine(grants: Iterable[Grant], subjects: frozenset[str], entry: Ruled, channel: str) -> list[Grant]:
+    targets = entry.targets
+    return [g for g in grants if g.target in targets and g.subject in subjects and _here(g, channel)]
 
 
-def _possible(mine: Sequence[Grant], entry: CatalogueEntry, chosen: Mapping[str, Any]) -> bool:
+def _possible(mine: Sequence[Grant], entry: Ruled, chosen: Mapping[str, Any]) -> bool:
     """Whether `decide` accepts some values of which `chosen` are part."""
     denies = [grant for grant in mine if grant.effect is Effect.DENY]
     if any(not grant.when for grant in denies):
@@ -220,7 +221,7 @@ def _possible(mine: Sequence[Grant], entry: CatalogueEntry, chosen: Mapping[str,
     return any(_avoidable(denies, allow, entry, chosen) for allow in mine if allow.effect is Effect.ALLOW)
 
 
-def _avoidable(denies: Sequence[Grant], allow: Grant, entry: CatalogueEntry, chosen: Mapping[str, Any]) -> bool:
+def _avoidable(denies: Sequence[Grant], allow: Grant, entry: Ruled, chosen: Mapping[str, Any]) -> bool:
     """Whether values that `allow` allows can stay clear of every deny: of each, one condition has to fail.
 
     Asked in full this is satisfiability, so the search ends somewhere: beyond it the workflow is offered, and the submit

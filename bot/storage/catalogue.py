@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.catalogue import CatalogueEntry, Limits
+from bot.domain.catalogue import EVERYTHING, CatalogueEntry, Limits, Listing, title_key
 from bot.domain.inputs import Input
 from bot.domain.policy import EVERYWHERE, Effect
 from bot.domain.workflows import AllowedValue, InputType
+from bot.storage.among import Among
 from bot.storage.tables import grants, workflow_targets, workflows
 
 # The effect of a row that allows after an approval. A word of its own: a bot from before approvals stumbles over it, and
@@ -19,6 +20,24 @@ from bot.storage.tables import grants, workflow_targets, workflows
 ASK = "ask"
 
 _BY_NAME = sa.select(workflows).where(workflows.c.name == sa.bindparam("name"))
+_INPUTS = sa.select(workflows.c.name, workflows.c.inputs).where(Among(workflows.c.name, "names"))
+_SHOWN = sa.select(
+    workflows.c.name, workflows.c.title, workflows.c.description, workflows.c.account, workflows.c.tags
+).where(Among(workflows.c.name, "names"))
+_MEANT = (
+    sa.select(workflow_targets.c.title_key, workflow_targets.c.workflow)
+    .distinct()  # a name and a tag may mean the same workflow
+    .order_by(workflow_targets.c.title_key, workflow_targets.c.workflow)
+)
+_ALLOWED = sa.select(grants.c.target).where(
+    Among(grants.c.subject, "subjects"),
+    grants.c.effect.in_([Effect.ALLOW.value, ASK]),
+    Among(grants.c.channel, "channels"),
+    grants.c.until.is_(None) | (grants.c.until > sa.bindparam("now")),
+)
+_ALLOWED_EVERYTHING = _ALLOWED.where(grants.c.target == EVERYTHING).limit(1)
+_MEANT_BY_EVERYTHING = _MEANT.where(workflow_targets.c.target == EVERYTHING)
+_MEANT_BY_GRANTS = _MEANT.where(workflow_targets.c.target.in_(_ALLOWED))
 
 
 class CatalogueRows:
@@ -47,29 +66,39 @@ class CatalogueRows:
         )
         return bool((self.connection.execute(statement)).rowcount)
 
-    def entries_granted(
-        self, subjects: Collection[str], search: str, limit: int, *, channel: str | None = None, offset: int = 0
-    ) -> list[CatalogueEntry]:
-        """The workflows that some grant allows these subjects, by title: in the channel, or without one anywhere."""
-        granted = (
-            sa.select(workflow_targets.c.workflow)
-            .join(grants, grants.c.target == workflow_targets.c.target)
-            .where(
-                grants.c.subject.in_(sorted(subjects)),
-                grants.c.effect.in_([Effect.ALLOW.value, ASK]),
-                grants.c.until.is_(None) | (grants.c.until > self.now),
-            )
-        )
-        if channel is not None:
-            granted = granted.where(grants.c.channel.in_([EVERYWHERE, channel]))
-        query = sa.select(workflows).where(workflows.c.name.in_(granted))
+    def listings(self, search: str, limit: int) -> list[Listing]:
+        """The workflows of the catalogue by title: those whose title or name holds `search`."""
+        return self._listed(_MEANT_BY_EVERYTHING, {}, search, limit, None)
+
+    def listings_allowed(
+        self, subjects: Collection[str], channel: str, search: str, limit: int, after: Listing | None = None
+    ) -> list[Listing]:
+        """The same of those that some grant allows these subjects in the channel, with some values at least: after `after`."""
+        values = {"now": self.now, "subjects": subjects, "channels": [EVERYWHERE, channel]}
+        if self.connection.execute(_ALLOWED_EVERYTHING, values).first():
+            return self._listed(_MEANT_BY_EVERYTHING, {}, search, limit, after)
+        return self._listed(_MEANT_BY_GRANTS, values, search, limit, after)
+
+    def _listed(
+        self, meant: sa.Select[Any], values: dict[str, Any], search: str, limit: int, after: Listing | None
+    ) -> list[Listing]:
         if search:
-            query = query.where(
-                workflows.c.title.icontains(search, autoescape=True)
-                | workflows.c.name.icontains(search, autoescape=True)
+            meant = meant.where(
+                workflow_targets.c.title_key.contains(title_key(search), autoescape=True)
+                | workflow_targets.c.workflow.icontains(search, autoescape=True)
             )
-        query = query.order_by(sa.func.lower(workflows.c.title), workflows.c.name).limit(limit).offset(offset)
-        return [_entry(row) for row in self.connection.execute(query)]
+        if after is not None:
+            place = sa.tuple_(sa.literal(title_key(after.title)), sa.literal(after.name))
+            meant = meant.where(sa.tuple_(workflow_targets.c.title_key, workflow_targets.c.workflow) > place)
+        # Two questions, not a join: that the page is short is nothing a planner knows before it has it.
+        names = [row.workflow for row in self.connection.execute(meant.limit(limit), values).all()]
+        rows = {row.name: row for row in self.connection.execute(_SHOWN, {"names": names}).all()}
+        return [_listing(rows[name]) for name in names if name in rows]
+
+    def inputs_of(self, names: Collection[str]) -> dict[str, tuple[Input, ...]]:
+        """The inputs of these workflows."""
+        rows = self.connection.execute(_INPUTS, {"names": names}).all()
+        return {row.name: _inputs(row.inputs) for row in rows}
 
 
 def _entry(row: Any) -> CatalogueEntry:
@@ -80,7 +109,7 @@ def _entry(row: Any) -> CatalogueEntry:
         description=row.description,
         account=row.account,
         tags=tuple(row.tags),
-        inputs=tuple(_input(field) for field in row.inputs),
+        inputs=_inputs(row.inputs),
         definition_hash=row.definition_hash,
         policy_version=row.policy_version,
         datadog_hash=row.datadog_hash,
@@ -89,6 +118,10 @@ def _entry(row: Any) -> CatalogueEntry:
         lock_on=tuple(row.lock_on),
         limits=_limits(row.limits),
     )
+
+
+def _listing(row: Any) -> Listing:
+    return Listing(row.name, row.title, row.description, row.account, tuple(row.tags))
 
 
 def entry_row(entry: CatalogueEntry, version: int) -> dict[str, Any]:
@@ -142,6 +175,10 @@ def input_json(field: Input) -> dict[str, Any]:
         "pattern": field.pattern,
         "secret": field.secret,
     }
+
+
+def _inputs(fields: list[dict[str, Any]]) -> tuple[Input, ...]:
+    return tuple(_input(data) for data in fields)
 
 
 def _input(data: dict[str, Any]) -> Input:

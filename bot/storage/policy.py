@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.accounts import Account
+from bot.domain.catalogue import title_key
 from bot.domain.policy import Effect, Freeze, Grant, Policy
+from bot.storage.among import Among
 from bot.storage.approvals import requirement_json, requirement_of
 from bot.storage.catalogue import ASK, entry_row
 from bot.storage.tables import accounts, freezes, grants, policies, workflow_targets, workflows
@@ -18,8 +20,20 @@ from bot.storage.tables import accounts, freezes, grants, policies, workflow_tar
 _IN_FORCE = (
     sa.select(grants).where(grants.c.until.is_(None) | (grants.c.until > sa.bindparam("now"))).order_by(grants.c.id)
 )
-_GRANTS = _IN_FORCE.where(grants.c.subject.in_(sa.bindparam("subjects", expanding=True)))
-_GRANTS_FOR = _GRANTS.where(grants.c.target.in_(sa.bindparam("targets", expanding=True)))
+_GRANTS = _IN_FORCE.where(Among(grants.c.subject, "subjects"))
+_GRANTS_FOR = _GRANTS.where(Among(grants.c.target, "targets"))
+# From each group to the next one by index: a group may have as many grants as it likes.
+_GROUPS = sa.text(
+    """
+    WITH RECURSIVE named (subject) AS (
+        SELECT (SELECT min(subject) FROM grants WHERE substr(subject, 1, 1) = 'S')
+        UNION ALL
+        SELECT (SELECT min(g.subject) FROM grants AS g WHERE substr(g.subject, 1, 1) = 'S' AND g.subject > named.subject)
+        FROM named WHERE named.subject IS NOT NULL
+    )
+    SELECT subject FROM named WHERE subject IS NOT NULL
+    """
+)
 _FREEZES = sa.select(freezes).where(freezes.c.ends > sa.bindparam("now")).order_by(freezes.c.begins)
 
 
@@ -34,11 +48,11 @@ class PolicyRows:
 
     def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
         """The grants in force of these subjects, for these targets."""
-        values: dict[str, Any] = {"now": self.now, "subjects": sorted(subjects)}
+        values: dict[str, Any] = {"now": self.now, "subjects": subjects}
         query = _GRANTS if targets is None else _GRANTS_FOR
         if targets is not None:
-            values["targets"] = sorted(targets)
-        return [_grant(row) for row in self.connection.execute(query, values)]
+            values["targets"] = targets
+        return [_grant(row) for row in self.connection.execute(query, values).all()]
 
     def all_grants(self) -> list[Grant]:
         """Every grant in force."""
@@ -46,8 +60,7 @@ class PolicyRows:
 
     def groups_named(self) -> set[str]:
         """The Slack user groups that any grant names: whoever decides has to know who is in them."""
-        query = sa.select(grants.c.subject).where(grants.c.subject.startswith("S", autoescape=True)).distinct()
-        return {row.subject for row in self.connection.execute(query)}
+        return {row.subject for row in self.connection.execute(_GROUPS)}
 
     def freezes(self) -> list[Freeze]:
         """The freezes that are not over."""
@@ -67,7 +80,12 @@ class PolicyRows:
         self.connection.execute(sa.delete(grants).where(grants.c.rule > 0))
         self._insert(workflows, [entry_row(entry, version) for entry in policy.entries])
         self._insert(
-            workflow_targets, [{"target": t, "workflow": entry.name} for entry in policy.entries for t in entry.targets]
+            workflow_targets,
+            [
+                {"target": target, "title_key": title_key(entry.title), "workflow": entry.name}
+                for entry in policy.entries
+                for target in entry.targets
+            ],
         )
         self._insert(grants, [_grant_row(grant) for grant in policy.grants])
         self._insert(
@@ -86,6 +104,9 @@ class PolicyRows:
             "applied_by": applied_by,
         }
         self._insert(policies, [record])
+        if self.connection.dialect.name == "postgresql":
+            # Until it has counted the new rows the planner sorts a whole catalogue where the first hundred are asked for.
+            self.connection.execute(sa.text("ANALYZE workflows, workflow_targets, grants"))
         return version
 
     def add_grant(self, grant: Grant) -> int:

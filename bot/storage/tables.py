@@ -64,10 +64,12 @@ workflows = sa.Table(
     sa.Column("limits", sa.JSON, nullable=False),
 )
 
+# The key keeps the workflows of a target in the order in which lists show them, so the first hundred cost a hundred rows.
 workflow_targets = sa.Table(
     "workflow_targets",
     metadata,
     sa.Column("target", sa.String(120), primary_key=True),
+    sa.Column("title_key", sa.String(150), primary_key=True),
     sa.Column("workflow", sa.String(100), primary_key=True),
 )
 
@@ -85,6 +87,13 @@ grants = sa.Table(
     sa.Column("until", Moment),
     sa.Column("approval", sa.JSON(none_as_null=True)),
     sa.Index(None, "subject", "target"),
+    # Only grants of user groups are in it, so that the groups are found past any number of people.
+    sa.Index(
+        "ix_grants_groups",
+        "subject",
+        sqlite_where=sa.text("substr(subject, 1, 1) = 'S'"),
+        postgresql_where=sa.text("substr(subject, 1, 1) = 'S'"),
+    ),
 )
 
 accounts = sa.Table(

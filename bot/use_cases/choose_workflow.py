@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Listing
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, feasible, narrowed
 from bot.use_cases.obstacles import obstacle
@@ -21,23 +20,35 @@ async def offers(
     store: Store,
     admitted: frozenset[Kind],
     search: str = "",
-) -> list[CatalogueEntry]:
+) -> list[Listing]:
     """The workflows that the person may run in the channel, by title, `ENOUGH` at the most. Empty for people who may not
     act at all."""
     if not actor.may_act(admitted):
         return []
 
-    def question(tx: Reading) -> list[CatalogueEntry]:
-        grants = tx.grants(subjects)
-        found: list[CatalogueEntry] = []
-        for offset in itertools.count(0, ENOUGH):
-            page = tx.entries_granted(subjects, search.strip(), ENOUGH, channel=channel_id, offset=offset)
-            found += [entry for entry in page if feasible(grants, subjects, entry, channel_id)]
+    def question(tx: Reading) -> list[Listing]:
+        found: list[Listing] = []
+        page = tx.listings_allowed(subjects, channel_id, search.strip(), ENOUGH)
+        while page:
+            found += _feasible(tx, page, subjects, channel_id)
             if len(page) < ENOUGH or len(found) >= ENOUGH:
                 break
+            page = tx.listings_allowed(subjects, channel_id, search.strip(), ENOUGH, page[-1])
         return found[:ENOUGH]
 
     return await store.read(question)
+
+
+def _feasible(tx: Reading, page: list[Listing], subjects: frozenset[str], channel_id: str) -> list[Listing]:
+    """Those of the page that some values could run here. Inputs are read only where a rule asks for values."""
+    by_target: dict[str, list[Grant]] = {}
+    for grant in tx.grants(subjects, {target for one in page for target in one.targets}):
+        by_target.setdefault(grant.target, []).append(grant)
+    mine = {one.name: [grant for target in one.targets for grant in by_target.get(target, ())] for one in page}
+    asked = [name for name, grants in mine.items() if any(grant.when for grant in grants)]
+    inputs = tx.inputs_of(asked) if asked else {}
+    whole = [replace(one, inputs=inputs[one.name]) if one.name in inputs else one for one in page]
+    return [one for one in whole if feasible(mine[one.name], subjects, one, channel_id)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bot.domain.accounts import Account
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Listing
 from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage.catalogue import input_json
 from bot.storage.store import SqlStore
-from tests.made_up import entries, entry
+from tests.made_up import entries, entry, listing, string_input
 
 ALICE = {"U01ALICE", "*"}
 
@@ -31,7 +32,7 @@ def without_ids(grants: list[Grant]) -> list[Grant]:
 
 
 async def found(store: SqlStore, search: str, limit: int = 100) -> list[str]:
-    return [e.name for e in await store.read(lambda tx: tx.entries_granted(ALICE, search, limit))]
+    return [e.name for e in await store.read(lambda tx: tx.listings_allowed(ALICE, "C01OPS", search, limit))]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -105,6 +106,8 @@ async def test_the_groups_that_grants_name_are_known(store: SqlStore) -> None:
     subjects = ["S0SRE", "U01ALICE", "*", "S0DBA", "S0SRE"]
     await apply(store, [entry()], [Grant(Effect.ALLOW, subject, "*", rule=1) for subject in subjects])
     assert await store.read(lambda tx: tx.groups_named()) == {"S0SRE", "S0DBA"}
+    await apply(store, [entry()], [Grant(Effect.ALLOW, "U01ALICE", "*", rule=1)])
+    assert await store.read(lambda tx: tx.groups_named()) == set()
 
 
 async def test_a_changed_definition_takes_the_place_of_the_one_it_was_made_from_alone(store: SqlStore) -> None:
@@ -165,6 +168,44 @@ async def test_the_name_is_searched_too_and_the_list_is_sorted_by_title_and_cut(
     assert await found(store, "") == ["w1", "w0", "w2"]
     assert await found(store, "W2") == ["w2"]
     assert await found(store, "", limit=2) == ["w1", "w0"]
+
+
+async def test_a_search_minds_no_case_in_any_language(store: SqlStore) -> None:
+    titles = {"a": "Ärger abstellen", "b": "СБРОС кэша", "c": "Straße sperren"}
+    await apply(
+        store, [entry(name=name, title=title) for name, title in titles.items()], [Grant(Effect.ALLOW, "*", "*")]
+    )
+    for search, names in {"ÄRGER": ["a"], "ärger": ["a"], "сброс": ["b"], "STRASSE": ["c"], "arger": []}.items():
+        assert await found(store, search) == names, search
+
+
+@pytest.mark.parametrize("targets", [["*"], ["tag:ops", "tag:dba"], ["w0", "w1", "w2", "w3", "w4", "tag:ops"]])
+async def test_page_after_page_shows_each_workflow_once_in_the_same_order(store: SqlStore, targets: list[str]) -> None:
+    titles = ["Same", "same", "Éclair", "SAME", "zebra"]
+    workflows = [entry(name=f"w{n}", title=title, tags=("ops", "dba")) for n, title in enumerate(titles)]
+    await apply(store, workflows, [Grant(Effect.ALLOW, "*", target) for target in targets])
+    whole = await found(store, "")
+    assert sorted(whole) == ["w0", "w1", "w2", "w3", "w4"]
+
+    async def after(last: Listing | None) -> list[Listing]:
+        return await store.read(lambda tx: tx.listings_allowed(ALICE, "C01OPS", "", 2, last))
+
+    pages = await after(None)
+    while page := await after(pages[-1]):
+        pages += page
+    assert [one.name for one in pages] == whole
+
+
+async def test_a_list_has_what_it_shows_and_inputs_are_read_apart(store: SqlStore) -> None:
+    one = entry(string_input(), title="Restart", description="Restarts it", account="eu", tags=("ops", "web"))
+    await apply(store, [one, entry(name="other", title="Another")], [])
+    assert await store.read(lambda tx: tx.listings("", 10)) == [
+        listing(entry(name="other", title="Another")),
+        listing(one),
+    ]
+    assert await store.read(lambda tx: tx.listings("RESTART", 10)) == [listing(one)]
+    assert await store.read(lambda tx: tx.inputs_of([one.name, "gone"])) == {one.name: one.inputs}
+    assert await store.read(lambda tx: tx.inputs_of([])) == {}
 
 
 async def test_the_longest_names_that_a_policy_may_have_fit(store: SqlStore) -> None:

@@ -58,6 +58,16 @@ def fill(url: str) -> None:
     asyncio.run(write())
 
 
+def offered(url: str) -> list[str]:
+    async def read() -> list[str]:
+        store = SqlStore(*open_engines(url), None)
+        found = await store.read(lambda tx: tx.listings_allowed(["U01ALICE", "*"], "C01OPS", "RESTART", 9))
+        await store.close()
+        return [one.name for one in found]
+
+    return asyncio.run(read())
+
+
 def test_migrations_go_up_and_down_and_up_again_with_rows_in_every_table(empty_database_url: str) -> None:
     url = empty_database_url
     assert migrate.revisions(url)[0] is None
@@ -82,6 +92,16 @@ def test_each_step_down_and_up_works_on_its_own(empty_database_url: str) -> None
     for _ in steps:
         migrate.downgrade(empty_database_url, "-1")
     assert migrate.revisions(empty_database_url)[0] is None
+
+
+def test_what_people_may_choose_from_is_the_same_after_an_upgrade(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    fill(empty_database_url)
+    before = offered(empty_database_url)
+    assert before == [entry().name]
+    migrate.downgrade(empty_database_url, "0002")
+    migrate.upgrade(empty_database_url)
+    assert offered(empty_database_url) == before
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from bot.domain.people import Actor
-from bot.domain.policy import Effect, Grant, Policy
+from bot.domain.policy import EVERYONE, Effect, Grant, Policy, feasible
 from bot.storage.store import SqlStore
+from bot.use_cases import choose_workflow
 from bot.use_cases.choose_workflow import ENOUGH, offers
 from tests.made_up import entry, string_input, values
 
@@ -34,3 +39,38 @@ async def test_what_is_for_another_channel_or_denied_hides_nothing_behind_it(sto
 async def test_of_a_long_list_the_first_are_enough_and_the_rest_is_searched(store: SqlStore) -> None:
     assert await _offered(store, _allow("*")) == [one.name for one in EVERY[:ENOUGH]]
     assert await _offered(store, _allow("*"), search="299") == ["w299"]
+
+
+# Each with its own rows, tags and inputs, so that what the database leaves out by itself can be told from what rules forbid.
+FEW = tuple(
+    entry(*((ENV,) if number % 2 else ()), name=f"w{number}", title=f"W {9 - number}", tags=tags)
+    for number, tags in enumerate([("ops",), ("ops", "web"), ("web",), (), ("ops",)])
+)
+GRANTS = st.lists(
+    st.builds(
+        Grant,
+        effect=st.sampled_from(Effect),
+        subject=st.sampled_from([ALICE.user_id, "S01SRE", EVERYONE, "U02BOB"]),
+        target=st.sampled_from([*(one.name for one in FEW), "tag:ops", "tag:web", "*"]),
+        channel=st.sampled_from(["C01OPS", "C02GENERAL", "*"]),
+        when=st.sampled_from([{}, {"env": ("staging",)}, {"env": ("production",)}, {"no input": ("x",)}]),
+        rule=st.integers(1, 9),
+    ),
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(grants=GRANTS)
+@pytest.mark.parametrize("page", [1, 3, ENOUGH])
+async def test_the_list_is_what_some_submit_would_be_accepted_for(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, page: int, grants: list[Grant]
+) -> None:
+    monkeypatch.setattr(choose_workflow, "ENOUGH", page)
+    subjects = frozenset({ALICE.user_id, "S01SRE", EVERYONE})
+    policy = Policy(FEW, tuple(grants))
+    await store.write(lambda tx: tx.replace_policy(policy, digest="", source="", applied_by="test"))
+    found = await offers(ALICE, subjects, "C01OPS", store, frozenset())
+    by_title = sorted(FEW, key=lambda one: one.title)
+    expected = [one.name for one in by_title if feasible(grants, subjects, one, "C01OPS")]
+    assert [one.name for one in found] == expected[:page]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import Listing
 from bot.domain.runs import Run
 from bot.slack.blocks.run_words import MARKS, state_words
 from bot.slack.blocks.text import channel, code, cut, escape, moment, person
@@ -36,7 +36,7 @@ def help_text(command: str) -> str:
     )
 
 
-def offers_text(entries: Sequence[CatalogueEntry], command: str) -> str:
+def offers_text(entries: Sequence[Listing], command: str) -> str:
     """The workflows that the asker may run here."""
     lines = ["*Workflows that you may run in this channel*"]
     for entry in entries[:SHOWN]:

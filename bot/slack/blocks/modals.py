@@ -17,7 +17,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View as SlackView
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import Listing
 from bot.slack.blocks.text import OPTION, SECTION, TITLE, cut
 from bot.slack.ids import Action, View
 
@@ -43,7 +43,7 @@ def recording() -> dict[str, object]:
     )
 
 
-def picker(entries: Sequence[CatalogueEntry], channel_id: str) -> dict[str, object]:
+def picker(entries: Sequence[Listing], channel_id: str) -> dict[str, object]:
     """The searchable list of what the person may run in the channel."""
     if len(entries) <= STATIC_OPTIONS:
         select: StaticSelectElement | ExternalDataSelectElement = StaticSelectElement(
@@ -65,12 +65,12 @@ def picker(entries: Sequence[CatalogueEntry], channel_id: str) -> dict[str, obje
     return _modal(View.PICKER, "Run a workflow", blocks, close="Cancel", metadata={"c": channel_id})
 
 
-def several_accounts(entries: Sequence[CatalogueEntry]) -> bool:
+def several_accounts(entries: Sequence[Listing]) -> bool:
     """Whether the workflows are in more than one Datadog account, so that each has to say in which."""
     return len({entry.account for entry in entries}) > 1
 
 
-def workflow_option(entry: CatalogueEntry, *, several: bool = False) -> Option:
+def workflow_option(entry: Listing, *, several: bool = False) -> Option:
     """One workflow in the picker; with its account where there are several."""
     description = PlainTextObject(text=cut(entry.description, OPTION)) if entry.description else None
     title = f"{entry.account}: {entry.title}" if several else entry.title

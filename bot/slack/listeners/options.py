@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import Option
 
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import Listing
 from bot.domain.errors import WorkflowBotError
 from bot.domain.inputs import Input
 from bot.slack.blocks.modals import STATIC_OPTIONS, several_accounts, workflow_option
@@ -30,12 +30,11 @@ async def workflow_options(context: Context, incoming: Incoming) -> None:
     )
 
 
-async def _workflows(context: Context, incoming: Incoming, typed: str) -> list[CatalogueEntry]:
+async def _workflows(context: Context, incoming: Incoming, typed: str) -> list[Listing]:
     if incoming.view.get("callback_id") == View.GRANTS:  # admins give what they may not run themselves
         if incoming.user_id not in context.admins:
             return []
-        every = await context.store.read(lambda tx: tx.entries())
-        return [entry for entry in every if typed.lower() in f"{entry.title}\n{entry.name}".lower()]
+        return await context.store.read(lambda tx: tx.listings(typed.strip(), STATIC_OPTIONS))
     actor, subjects = await context.who(incoming)
     return await offers(actor, subjects, picker_channel(incoming), context.store, context.admitted, typed)
 

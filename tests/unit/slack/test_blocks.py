@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.audit import Record
-from bot.domain.catalogue import CatalogueEntry
+from bot.domain.catalogue import CatalogueEntry, Listing
 from bot.domain.inputs import Input
 from bot.domain.policy import Decision, Reason, Verdict
 from bot.domain.runs import Run, State
@@ -27,7 +27,7 @@ from bot.slack.blocks.run_message import run_message
 from bot.slack.blocks.text import code, cut, escape, sentence_list
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
 from bot.slack.ids import block_of
-from tests.made_up import LONG_TEXT, NOON, TEXT, entries, entry, inputs, run, string_input, values
+from tests.made_up import LONG_TEXT, NOON, TEXT, entries, entry, inputs, listing, run, string_input, values
 
 MEMORY = FormMemory("w" * 80, "C01OPS", "d" * 64, "n" * 32)
 MESSAGE_TEXT = 40_000  # characters (Slack docs: chat.postMessage)
@@ -150,8 +150,8 @@ def _typed_in(blocks: list[dict[str, Any]]) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------------- other modals
 
 
-@given(st.lists(entries(most=0), min_size=1, max_size=3), st.sampled_from([1, 2, 50]))
-def test_slack_takes_every_picker(workflows: list[CatalogueEntry], times: int) -> None:
+@given(st.lists(entries(most=0).map(listing), min_size=1, max_size=3), st.sampled_from([1, 2, 50]))
+def test_slack_takes_every_picker(workflows: list[Listing], times: int) -> None:
     view = picker(workflows * times, "C01OPS")
     assert refused(view) == []
     assert ("external_select" in json.dumps(view)) is (len(workflows) * times > 100)
@@ -210,8 +210,8 @@ def test_a_message_of_a_run_says_who_what_and_which_inputs(state: State) -> None
     assert "f00" not in shown
 
 
-@given(st.lists(RUNS, max_size=3), st.lists(entries(most=0), max_size=3), st.sampled_from([1, 20]))
-def test_lists_are_texts_that_slack_takes(runs: list[Run], workflows: list[CatalogueEntry], times: int) -> None:
+@given(st.lists(RUNS, max_size=3), st.lists(entries(most=0).map(listing), max_size=3), st.sampled_from([1, 20]))
+def test_lists_are_texts_that_slack_takes(runs: list[Run], workflows: list[Listing], times: int) -> None:
     texts = [history_text(runs * times), offers_text(workflows * times, "/workflow"), help_text("/workflow")]
     texts += [run_text(each, "https://app.datadoghq.com/") for each in runs]
     assert all(0 < len(text) <= MESSAGE_TEXT for text in texts)
