@@ -53,6 +53,7 @@ from bot.storage.engine import open_engines
 from bot.storage.one_time_codes import TotpCodes
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
+from bot.supervision import supervise
 from bot.use_cases.pace import CALL_LIMIT
 from bot.use_cases.tend_runs import RunWorker
 from bot.use_cases.watch_definitions import watch
@@ -215,9 +216,9 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     """Serve until left; then stop taking work, drain what is in flight, and tell Slack the last of it. Yields the port."""
     stopping, all_told = asyncio.Event(), asyncio.Event()
     loops = [
-        asyncio.create_task(bot.worker.tend(stopping), name="run worker"),
-        asyncio.create_task(watch(bot.datadog, recompile, bot.store, stopping), name="definitions"),
-        asyncio.create_task(bot.announcer.announce(all_told), name="announcer"),
+        asyncio.create_task(supervise("run worker", bot.worker.tend, stopping)),
+        asyncio.create_task(supervise("definitions", partial(watch, bot.datadog, recompile, bot.store), stopping)),
+        asyncio.create_task(supervise("announcer", bot.announcer.announce, all_told)),
     ]
     runner = web.AppRunner(bot.web, access_log=None)
     await runner.setup()

@@ -77,7 +77,10 @@ class Announcer:
         self._wake.set()
 
     async def announce(self, stopping: asyncio.Event) -> None:
-        """Post what is due until `stopping` is set, and then once more. A database that is away is waited for."""
+        """Post what is due until `stopping` is set, and then once more. A database that is away is waited for.
+
+        Anything else that goes wrong ends it: it may be called again.
+        """
         pause = pace.POLL
         while True:
             last = stopping.is_set()
@@ -88,9 +91,6 @@ class Announcer:
             except NotRecorded as error:
                 log.error("the outbox can't be worked on, trying again in %.0f s: %s", pause, error)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
-            except Exception:  # this loop tells everybody everything: it may stumble and must not end
-                log.exception("unexpected error in the announcer")
-                pause = pace.LONGEST_PAUSE
             if last:
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=LAST_WORD)

@@ -72,7 +72,10 @@ class RunWorker:
         self._wake.set()
 
     async def tend(self, stopping: asyncio.Event) -> None:
-        """Claim and work until `stopping` is set. A database that is away is waited for."""
+        """Claim and work until `stopping` is set. A database that is away is waited for.
+
+        Anything else that goes wrong ends it: it may be called again.
+        """
         pause = pace.POLL
         while not stopping.is_set():
             self._wake.clear()
@@ -87,9 +90,6 @@ class RunWorker:
             except NotRecorded as error:
                 log.error("can't look for due runs, trying again in %.0f s: %s", pause, error)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
-            except Exception:  # without this loop nothing left behind is taken up: it may stumble and must not end
-                log.exception("unexpected error while looking for due runs")
-                pause = pace.LONGEST_PAUSE
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
 

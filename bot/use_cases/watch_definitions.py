@@ -51,7 +51,7 @@ async def take_over(entry: CatalogueEntry, definition: WorkflowDefinition, recom
 
 
 async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping: asyncio.Event) -> None:
-    """Compare the catalogue with Datadog from time to time until `stopping` is set."""
+    """Compare the catalogue with Datadog from time to time until `stopping` is set. May be called again where it failed."""
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pace.DEFINITIONS)
@@ -62,8 +62,6 @@ async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping:
                 await _compare(entry, datadog, recompile, store)
         except NotRecorded as error:
             log.warning("the catalogue could not be compared with Datadog: %s", error)
-        except Exception:  # the next round may do better
-            log.exception("unexpected error while comparing the catalogue with Datadog")
 
 
 async def _compare(entry: CatalogueEntry, datadog: Accounts, recompile: Recompile, store: Store) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.house_rules.repository import ROOT, files_like, functions, tree
 
-ALLOWED_AT_MOST = 9
+ALLOWED_AT_MOST = 6
 BROAD = {"Exception", "BaseException"}
 
 
