@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.domain.runs import State
 from bot.sandbox.world import world_environment
+from bot.use_cases.cancel_run import cancel_as
 from tests.acceptance.scene import (
     ADMIN,
     ALICE,
@@ -19,6 +21,7 @@ from tests.acceptance.scene import (
     ONE_DATABASE,
     OPS,
     Scene,
+    until,
     words,
 )
 from tests.acceptance.steps import RUN, is_running, live, looks, offer_lasting, replies, reply
@@ -163,6 +166,32 @@ async def test_a_run_whose_start_is_under_way_is_cancelled_once_it_has_started(s
     await scene.told(scene.alice, "was *cancelled after")
     assert len(scene.payloads) == 1
     assert _cancels(scene) == 1
+
+
+async def test_a_look_that_is_under_way_does_not_put_a_cancellation_off(
+    scene: Scene, watchful: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await offer_lasting(scene)
+    await scene.alice.command(OPS, RUN)
+    run = await is_running(scene)
+    scene.datadog.faults.delay = 3
+    before = looks(scene)
+
+    async def looking() -> bool:
+        due = (await scene.only_run()).due
+        leased = due is not None and due - datetime.now(UTC) > timedelta(seconds=10)
+        return leased and looks(scene) > before  # not the look that was under way before it took its time
+
+    await until(looking)
+    monkeypatch.setattr("bot.use_cases.pace.SHORTEST_LOOK", 3600.0)  # when that look would have the next one
+    monkeypatch.setattr("bot.use_cases.pace.POLL", 4.0)  # so that it is over before anybody looks for what is due
+    await asyncio.sleep(0.5)  # the last short pause is over
+    await scene.world.bot.store.write(lambda tx: cancel_as(tx, tx.run(run.id), ALICE, "Alice"))  # by another replica
+
+    async def passed_on() -> bool:
+        return _cancels(scene) == 1
+
+    await until(passed_on, timeout=20)
 
 
 @ONE_DATABASE

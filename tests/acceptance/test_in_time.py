@@ -142,6 +142,48 @@ async def test_a_run_that_was_taken_is_not_asked_for_again_where_the_window_came
     assert [words(m) for m in scene.alice.ephemerals(OPS)] == []
 
 
+@pytest.mark.parametrize("fault", ["refused", "limited", "cut"])
+@ONE_DATABASE
+async def test_what_was_asked_for_goes_on_and_is_answered_where_no_window_can_be_opened_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    _break(scene, "views.open", fault)
+    with monkeypatch.context() as patched:
+        _slow_database(scene, patched, 0.5)
+
+        await scene.alice.command(OPS, f"/workflow run {RESTART} service=web")
+        await scene.told(scene.alice, "*succeeded after")
+        await scene.bob.command(OPS, f"/workflow run {RESTART} service=web")
+        await scene.told_privately(scene.bob, "No rule lets you run")
+
+    assert len(scene.payloads) == 1
+
+
+@pytest.mark.parametrize("fault", ["refused", "limited", "cut"])
+@ONE_DATABASE
+async def test_a_choice_is_answered_though_the_window_could_not_say_that_it_takes_a_moment(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    await scene.alice.command(OPS, "/workflow")
+    await scene.alice.wait_for_view(lambda view: view["callback_id"] == "picker")
+    _break(scene, "views.update", fault, times=1)
+    with monkeypatch.context() as patched:
+        _slow_database(scene, patched, 0.5)
+
+        await scene.alice.choose("pick_workflow", RESTART)
+        await scene.alice.wait_for_view(lambda view: view["callback_id"] == "workflow_form")
+
+
+def _break(scene: Scene, method: str, fault: str, times: int | None = None) -> None:
+    match fault:
+        case "refused":
+            scene.slack.faults.fail(method, "internal_error", times=times)
+        case "limited":
+            scene.slack.faults.fail(method, "ratelimited", status=429, retry_after=30, times=times)
+        case _:
+            scene.slack.faults.drop(method, times=times)
+
+
 @pytest.mark.parametrize(("known", "said"), [(True, "nothing was started"), (False, "can't reach Slack at the moment")])
 @ONE_DATABASE
 async def test_a_command_is_answered_in_time_while_slack_does_not_tell_who_asks(

@@ -65,6 +65,25 @@ async def test_why_names_the_rule_in_words_for_oneself(scene: Scene) -> None:
     assert await scene.records() == []
 
 
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ("env=staging", ":white_check_mark: "),  # what is asked of the service stays open, as nobody has named one
+        ("", ":white_check_mark: "),
+        ("service=api", ":no_entry: "),
+        ("env=production", ":no_entry: "),  # whatever the service would be
+        ("service=web env=staging", ":white_check_mark: "),
+    ],
+)
+@ONE_DATABASE
+async def test_why_with_values_missing_is_answered_for_those_that_are_there(
+    scene: Scene, pairs: str, said: str
+) -> None:
+    await _apply(scene, {"allow": [BOB], "run": [RESTART], "when": {"service": ["web"], "env": ["staging"]}})
+    await scene.bob.command(OPS, f"/workflow why {RESTART} {pairs}")
+    await scene.told_privately(scene.bob, said)
+
+
 @ONE_DATABASE
 async def test_why_and_the_refusal_say_the_same(scene: Scene) -> None:
     await _apply(scene, BOB_IN_STAGING)
@@ -278,6 +297,41 @@ async def test_only_admins_may_give_grants(scene: Scene) -> None:
     ack = await scene.slack.deliver("interactive", forged)
     assert "Only admins may give grants." in words(ack.json["view"])
     assert await scene.world.bot.store.read(lambda tx: [g for g in tx.all_grants() if not g.from_file]) == []
+
+
+@ONE_DATABASE
+async def test_a_grant_given_twice_is_one_and_taken_back_at_once(scene: Scene) -> None:
+    await _grants_modal(scene)
+    await _admin(scene).fill({"Who": BOB, "May run": RESTART})
+    submission = _admin(scene).submission()
+    for _ in range(2):
+        assert (await scene.slack.deliver("interactive", submission)).ok
+    await _admin(scene).close_view()
+    assert words(await _grants_modal(scene)).count(f"{BOB} gains {RESTART}") == 1
+    await _admin(scene).press("take_back_grant")
+    await _admin(scene).wait_for_view(lambda v: "Grants given so far*: none" in words(v))
+    assert await scene.acts() == ["grant added", "grant removed"]
+
+
+@pytest.mark.parametrize(
+    ("block", "said"), [("grant:person", "Choose a person."), ("grant:workflow", "Choose a workflow.")]
+)
+@pytest.mark.parametrize("left", [None, {}])
+@ONE_DATABASE
+async def test_a_grant_without_a_person_or_a_workflow_is_refused_at_the_field(
+    scene: Scene, block: str, said: str, left: Json | None
+) -> None:
+    await _grants_modal(scene)
+    await _admin(scene).fill({"Who": BOB, "May run": RESTART})
+    forged = _admin(scene).submission()
+    values = forged["view"]["state"]["values"]
+    if left is None:
+        del values[block]
+    else:
+        values[block] = {action: dict.fromkeys(state) for action, state in values[block].items()}
+    ack = await scene.slack.deliver("interactive", forged)
+    assert ack.json == {"response_action": "errors", "errors": {block: said}}
+    assert await scene.records() == []
 
 
 @ONE_DATABASE

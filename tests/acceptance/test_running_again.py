@@ -87,6 +87,21 @@ async def test_somebody_else_may_run_it_again_only_where_a_rule_lets_them(scene:
     await scene.told_privately(scene.bob, "No rule lets you run")
 
 
+@pytest.mark.parametrize("environment", [{"AUDIT_CHANNEL": ""}])  # so that the run's message alone is refused
+@ONE_DATABASE
+async def test_pressed_in_a_direct_message_it_is_for_the_channel_of_the_run(scene: Scene, watchful: None) -> None:
+    scene.slack.faults.fail("chat.postMessage", "is_archived", times=1)  # so that the run's message is a direct one
+    await scene.alice.command(OPS, RUN)
+    await scene.told(scene.alice, "so I tell you here", "*succeeded after", channel=scene.alice.dm)
+
+    await scene.alice.press("Run again")
+
+    assert _chosen(await _form(scene), "service") == "web"
+    assert (await scene.alice.submit()).happened == "closed"
+    await scene.told(scene.alice, "*succeeded after", channel=OPS)
+    assert [run.channel_id for run in await scene.runs()] == [OPS, OPS]
+
+
 @ONE_DATABASE
 async def test_a_workflow_that_is_gone_is_told(scene: Scene, watchful: None) -> None:
     await _ended(scene)

@@ -10,13 +10,19 @@ from aiohttp import web
 
 from bot.domain.runs import State
 from tests.acceptance.scene import ONE_DATABASE, OPS, RESTART, Scene, until, words
-from tests.acceptance.steps import live
+from tests.acceptance.steps import is_running, live, offer_lasting, replies
 
 RUN = f"/workflow run {RESTART} service=web"
 LOCK = f"lock {RESTART} a deploy"  # acknowledged at once, and answered later
+# So that a fault of chat.postMessage hits the run's message, and not the audit channel's.
+ONLY_RUNS_ARE_TOLD = pytest.mark.parametrize("environment", [{"AUDIT_CHANNEL": ""}])
 
 
-@pytest.mark.parametrize("code", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"])
+@ONLY_RUNS_ARE_TOLD
+@pytest.mark.parametrize(
+    "code",
+    ["not_in_channel", "channel_not_found", "is_archived", "restricted_action", "restricted_action_read_only_channel"],
+)
 @ONE_DATABASE
 async def test_where_the_channel_is_closed_to_the_bot_the_requester_is_told_directly(scene: Scene, code: str) -> None:
     scene.slack.faults.fail("chat.postMessage", code, times=1)
@@ -25,6 +31,42 @@ async def test_where_the_channel_is_closed_to_the_bot_the_requester_is_told_dire
 
     await scene.told(scene.alice, "so I tell you here", "*succeeded after", channel=scene.alice.dm)
     assert len(scene.payloads) == 1
+
+
+@pytest.mark.parametrize("code", ["not_in_channel", "is_archived", "restricted_action_non_threadable_channel"])
+@ONE_DATABASE
+async def test_a_channel_closed_while_the_run_goes_on_has_its_message_go_on_with_the_requester(
+    scene: Scene, watchful: None, code: str
+) -> None:
+    await offer_lasting(scene, seconds=0.6, steps=("Drain traffic", "Restart pods"))
+    await scene.alice.command(OPS, RUN)
+    await is_running(scene)
+    scene.slack.faults.fail("chat.update", code, times=1)
+
+    told = await scene.told(scene.alice, "so I tell you here", "*succeeded after", channel=scene.alice.dm)
+
+    assert "Restart pods" in told
+    assert "*succeeded after" not in words(live(scene))
+    (message,) = [m for m in scene.slack.messages(scene.alice.id) if "so I tell you here" in words(m)]
+    end = await scene.alice.wait_for_message(scene.alice.dm, lambda m: m["thread_ts"] == message["ts"])
+    assert "succeeded after" in words(end)
+    assert replies(scene) == []
+
+
+@ONLY_RUNS_ARE_TOLD
+@pytest.mark.parametrize("code", ["is_archived", "restricted_action_thread_locked"])
+@ONE_DATABASE
+async def test_a_channel_closed_right_before_the_end_has_the_end_told_to_the_requester(
+    scene: Scene, watchful: None, code: str
+) -> None:
+    await offer_lasting(scene, seconds=0.3)
+    await scene.alice.command(OPS, RUN)
+    await is_running(scene)
+    scene.slack.faults.fail("chat.postMessage", code, times=1)
+
+    await scene.told(scene.alice, "succeeded after", channel=scene.alice.dm)
+    assert "*succeeded after" in words(live(scene))
+    assert replies(scene) == []
 
 
 @ONE_DATABASE

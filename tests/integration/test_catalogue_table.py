@@ -119,6 +119,14 @@ async def test_a_changed_definition_takes_the_place_of_the_one_it_was_made_from_
     assert await store.read(lambda tx: tx.entry("restart-service")) == changed
 
 
+async def test_a_changed_definition_does_not_undo_a_policy_that_was_applied_meanwhile(store: SqlStore) -> None:
+    await apply(store, [entry(definition_hash="h1", title="Old title")], [])
+    read = await store.read(lambda tx: tx.entry("restart-service"))
+    await apply(store, [entry(definition_hash="h1", title="New title")], [])
+    assert not await store.write(lambda tx: tx.replace_entry(replace(read, definition_hash="h2"), "h1"))
+    assert (await store.read(lambda tx: tx.entry("restart-service"))).title == "New title"
+
+
 async def test_a_new_policy_replaces_the_old_one_whole(store: SqlStore) -> None:
     assert await store.read(lambda tx: tx.policy_version()) == 0
     assert await apply(store, [entry(name="old")], [Grant(Effect.ALLOW, "*", "old", rule=1)]) == 1

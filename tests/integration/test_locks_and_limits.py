@@ -160,6 +160,21 @@ async def test_a_limited_workflow_keeps_its_limits_while_policies_are_applied(re
     assert refusals(outcomes) == {Reason.AT_ONCE}
 
 
+async def test_replicas_whose_transactions_meet_in_other_orders_do_not_wait_for_each_other_in_a_ring(
+    replicas: list[SqlStore], caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"w{number}" for number in range(8)]
+    await apply(replicas[0], *(replace(limited(at_once=1000), name=name) for name in names))
+
+    def each(store: SqlStore, order: list[str], turn: int) -> list[Awaitable[Outcome]]:
+        return [submit(store, f"{id(store)} {turn} {name}", workflow=name) for name in order]
+
+    for turn in range(15):  # each replica commits its eight together
+        outcomes = await asyncio.gather(*each(replicas[0], names, turn), *each(replicas[1], names[::-1], turn))
+        assert len(started(outcomes)) == 16
+    assert "did not commit" not in caplog.text
+
+
 async def test_one_press_delivered_to_both_replicas_again_and_again_starts_one_run_and_hears_of_it(
     replicas: list[SqlStore],
 ) -> None:

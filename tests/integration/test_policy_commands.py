@@ -290,6 +290,15 @@ async def test_grants_are_given_with_conditions_and_an_end_and_taken_back(desk: 
     assert acts == ["policy applied", "grant added", "policy applied", "grant removed"]
 
 
+async def test_a_grant_names_no_secret_input(desk: Desk) -> None:
+    desk.change(SERVICE, ENV, {"name": "token", "type": "STRING"})
+    desk.path.write_text(desk.path.read_text().replace("tags: [ops]", "inputs: { token: { secret: true } }"))
+    assert (await desk.run("policy", "apply")).code == 0
+    refused = await desk.run("grants", "add", "U02BOB", "restart-service", "--when", "token=hunter2")
+    assert (refused.code, "restart-service has no input “token” that a grant can name." in refused.words) == (1, True)
+    assert (await desk.run("grants", "list", "--given", "--format", "json")).rows == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -146,6 +146,15 @@ async def test_a_worker_that_lost_its_lease_can_write_no_more(store: SqlStore) -
     assert await move(store, mine.token, {State.LAUNCHING}, State.RUNNING, instance_id="i-1") is not None
 
 
+async def test_a_cancellation_makes_the_run_due_and_takes_it_from_a_look_that_is_under_way(store: SqlStore) -> None:
+    running = {State.RUNNING}
+    await insert(store, run(state=State.RUNNING, instance_id="i-1"))
+    (looking,) = await claim(store, states=running)
+    await store.write(lambda tx: tx.ask_cancel(looking.id, "U01ALICE"))
+    assert await move(store, looking.token, running, State.RUNNING, due=NOON + timedelta(days=1000)) is None
+    assert [one.cancel_by for one in await claim(store, states=running)] == ["U01ALICE"]
+
+
 async def test_a_late_answer_still_turns_an_unknown_run_into_the_truth(store: SqlStore) -> None:
     await insert(store, run(state=State.UNKNOWN, token=9))
     moved = await move(store, 1, {State.LAUNCHING, State.UNKNOWN}, State.RUNNING, instance_id="i-1")

@@ -26,6 +26,7 @@ from bot.domain.policy import (
     approvals_possible,
     decide,
     feasible,
+    may_all,
     narrowed,
 )
 from bot.domain.workflows import InputType
@@ -187,6 +188,16 @@ def test_whatever_a_submit_accepts_was_offered(grants: list[Grant], one: dict[st
         shown = narrowed(grants, ALICE, WORKFLOW, OPS)
         for field in shown.inputs:
             field.checked(one[field.name])
+
+
+@given(ANY, st.lists(st.sampled_from(list(HELD)), unique=True), st.sampled_from(EVERY))
+def test_what_one_may_lock_one_may_run_whatever_the_other_values_are(
+    grants: list[Grant], locked: list[str], one: dict[str, Any]
+) -> None:
+    when = {name: one[name] for name in locked}
+    held = [values for values in EVERY if all(values[name] == when[name] for name in when)]
+    if may_all(grants, ALICE, WORKFLOW, OPS, when):
+        assert all(verdict(grants, values).allowed for values in held)
 
 
 def deny(**when: Any) -> Grant:

@@ -191,6 +191,25 @@ def test_a_rule_about_nobody_or_nothing_is_refused_at_its_line(rule: str, error:
     assert line.startswith(f"workflows.yml:9: {error}"), line
 
 
+SECRET = "      env: {}\n      token: { secret: true }\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        (
+            "rules:\n  - { allow: [U01ALICE], run: [restart], when: { token: [hunter2] } }\n",
+            "rules[1].when.token: this input is secret: a rule would show its value to everybody who asks why",
+        ),
+        ("    lock_on: [token]\n", "workflows.restart.lock_on[1]: the workflow has no such input"),
+    ],
+)
+def test_a_secret_stays_out_of_rules_and_locks(more: str, error: str) -> None:
+    (line,) = errors_of(WORKFLOW + SECRET + more, ENV, Parameter("token", InputType.STRING))
+    assert error in line
+    assert "hunter2" not in line
+
+
 def test_checked_by_itself_a_file_may_name_inputs_that_only_datadog_knows() -> None:
     source = parse_policy(RULES % "{ allow: [sre], run: [restart], when: { region: [eu] } }", "workflows.yml")
     assert compile_policy(source, None).grants

@@ -95,10 +95,13 @@ def test_each_input_has_the_element_that_fits_it(field: Input, element: str) -> 
     assert block["optional"] is False
 
 
-def test_a_secret_default_is_not_shown() -> None:
-    view = workflow_form(entry(string_input(secret=True, has_default=True, default="")), MEMORY)
-    assert "initial_value" not in json.dumps(view)
-    assert "Kept secret" in json.dumps(view)
+@pytest.mark.parametrize("default", ["", "hunter2"])
+def test_a_secret_default_is_not_shown(default: str) -> None:
+    view = json.dumps(workflow_form(entry(string_input(secret=True, has_default=True, default=default)), MEMORY))
+    assert "initial_value" not in view
+    assert "Kept secret" in view
+    assert "hunter2" not in view
+    assert "Empty means" not in view
 
 
 def test_a_form_carries_no_more_than_names() -> None:

@@ -86,6 +86,8 @@ def test_what_slack_made_of_the_typing_is_undone(text: str, words: tuple[str, ..
         ('run x a="open', "A quote is opened and not closed"),
         ("run x why=don't", "A quote is opened and not closed"),
         ("run x a=1 a=2", "“a” is given twice"),
+        ("lock x a deploy --dry-run", "--dry-run goes with run only. Without it, lock does what it says"),
+        ("cancel R-1 --dry-run", "--dry-run goes with run only"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_what_to_write(text: str, words: str) -> None:

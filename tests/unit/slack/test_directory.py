@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 
@@ -64,6 +65,13 @@ async def test_members_are_asked_once_within_the_stated_age(
     later(2)
     assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
     assert "S01SRE" in await known.subjects(BOB, ["S01SRE"])
+    assert len(slack.calls_of(METHOD)) == 2
+
+
+async def test_many_who_wait_for_the_same_answer_ask_once(known: SlackDirectory, slack: LocalSlack) -> None:
+    slack.faults.delay = 0.2
+    found = await asyncio.gather(*(known.subjects(actor, ["S01SRE", "S02BANNED"]) for actor in [ALICE, BOB] * 20))
+    assert found == [{"U01ALICE", "S01SRE", EVERYONE}, {"U02BOB", "S02BANNED", EVERYONE}] * 20
     assert len(slack.calls_of(METHOD)) == 2
 
 
