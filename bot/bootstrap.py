@@ -27,6 +27,7 @@ from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
 from bot.domain.runs import Run
 from bot.domain.workflows import WorkflowDefinition
+from bot.observability import hide_in_logs
 from bot.policy_file.compile import recompile
 from bot.policy_file.entry import entry_text
 from bot.settings import Settings
@@ -97,7 +98,7 @@ async def open_datadog(
     async with open_http() as http:
         base_url = settings.dd_api_url or site.api_url
         own = Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)
-        accounts = Accounts(own, http, os.environ, settings.dd_api_url, load)
+        accounts = Accounts(own, http, os.environ, settings.dd_api_url, load, hide_in_logs)
         await accounts.refresh()
         yield accounts
 

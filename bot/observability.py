@@ -14,6 +14,7 @@ SHAPES = re.compile(
     r"xox[a-z]\.?-[\w.-]+|xapp-[\w-]+|xoxe[\w.-]+|https?://[^\s\"']*/(?:commands|actions|respond)/[^\s\"']+"
 )
 HIDDEN = "[hidden]"
+SHORTEST = 6  # characters; hiding shorter values would leave holes in every word
 
 # What every record has; anything else was attached by whoever logged, and JSON lines show it.
 _OWN = frozenset(vars(logging.makeLogRecord({})))
@@ -27,7 +28,12 @@ class Redaction(logging.Filter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
+
+    def hide(self, secret: str) -> None:
+        """Take this one out too, from now on."""
+        if len(secret) >= SHORTEST and secret not in self._secrets:
+            self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         """The text without secrets."""
@@ -49,6 +55,14 @@ class Redaction(logging.Filter):
             record.exc_text = self.clean(formatter.formatException(record.exc_info))
             record.exc_info = None
         return True
+
+
+def hide_in_logs(secret: str) -> None:
+    """Have a secret that was not known at the start taken out of every line from now on."""
+    for handler in logging.getLogger().handlers:
+        for one in handler.filters:
+            if isinstance(one, Redaction):
+                one.hide(secret)
 
 
 def configure_logging(level: str, form: str, secrets: Iterable[str]) -> None:

@@ -20,7 +20,10 @@ Load = Callable[[], Awaitable[Iterable[Account]]]
 
 
 class Accounts:
-    """Clients by account. `refresh` takes in what an applied policy has changed, so that nothing has to be restarted."""
+    """Clients by account. `refresh` takes in what an applied policy has changed, so that nothing has to be restarted.
+
+    `keep_secret` is told each key that is read, before anything is done with it.
+    """
 
     def __init__(
         self,
@@ -29,12 +32,14 @@ class Accounts:
         environment: Mapping[str, str],
         base_url: str,
         load: Load,
+        keep_secret: Callable[[str], None],
     ) -> None:
         self._default = default
         self._http = http
         self._environment = environment
         self._base_url = base_url
         self._load = load
+        self._keep_secret = keep_secret
         self._clients: dict[str, tuple[Account, Datadog]] = {}
 
     def get(self, name: str) -> Datadog | None:
@@ -85,4 +90,5 @@ class Accounts:
             raise InvalidSettings(f"{variable}_FILE names a file that can't be read.") from None
         if not value:
             raise InvalidSettings(f"The environment variable {variable} is not set.")
+        self._keep_secret(value)
         return value

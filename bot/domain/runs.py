@@ -105,6 +105,7 @@ class Run:
     looks: int = 0
     cancel_by: str | None = None
     cancel_sent: bool = False
+    cancel_asked_at: datetime | None = None
     lock_key: str | None = None
     launched_at: datetime | None = None
     ended_at: datetime | None = None

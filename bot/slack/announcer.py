@@ -275,7 +275,8 @@ class Announcer:
         log.warning("message of run %s not delivered: %s%s", message.run_id, error, "; giving up" if give_up else "")
 
         def work(tx: Writing) -> None:
-            tx.message_postponed(message, error, None if give_up else tx.now + timedelta(seconds=wait))
+            due = None if give_up else tx.now + timedelta(seconds=wait)
+            tx.message_postponed(message, error, due, hold=seconds is not None)  # the time that Slack names is kept
 
         await self._store.write(work)
 

@@ -54,6 +54,8 @@ class SlackDirectory:
         self._people: dict[str, tuple[float, dict[str, Any]]] = {}
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
+        # Questions under way, by what they are about: an answer that Slack's events have overtaken isn't remembered.
+        self._questions: dict[str, object] = {}
         self._lock = asyncio.Lock()
 
     async def installation(self) -> Installation:
@@ -91,10 +93,12 @@ class SlackDirectory:
     def forget_group(self, group_id: str) -> None:
         """Slack says that its members have changed."""
         self._groups.pop(group_id, None)
+        self._questions.pop(group_id, None)
 
     def forget_person(self, user_id: str) -> None:
         """Slack says that something about the person has changed."""
         self._people.pop(user_id, None)
+        self._questions.pop(user_id, None)
 
     async def _members(self, group_id: str, fresh: bool) -> frozenset[str]:
         async with self._asking.setdefault(group_id, asyncio.Lock()):  # one question, however many wait for its answer
@@ -104,6 +108,7 @@ class SlackDirectory:
             return await self._ask_members(group_id)
 
     async def _ask_members(self, group_id: str) -> frozenset[str]:
+        question = self._questions[group_id] = object()
         try:
             answer = await asyncio.wait_for(self._client.usergroups_users_list(usergroup=group_id), CALL_LIMIT)
         except SlackApiError as error:
@@ -116,13 +121,22 @@ class SlackDirectory:
             log.error("usergroups.users.list failed for %s: %s", group_id, type(error).__name__)
             raise SlackUnavailable from error
         members = frozenset(str(user) for user in answer.get("users") or [])
-        self._groups[group_id] = (time.monotonic(), members)
+        if self._still_holds(group_id, question):
+            self._groups[group_id] = (time.monotonic(), members)
         return members
+
+    def _still_holds(self, id_: str, question: object) -> bool:
+        """Whether no event came, and no later question was asked, while this one was under way."""
+        if self._questions.get(id_) is not question:
+            return False
+        del self._questions[id_]
+        return True
 
     async def _profile(self, user_id: str, fresh: bool) -> dict[str, Any]:
         known = self._people.get(user_id)
         if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
             return known[1]
+        question = self._questions[user_id] = object()
         try:
             response = await asyncio.wait_for(self._client.users_info(user=user_id), CALL_LIMIT)
         except SlackApiError as error:
@@ -134,9 +148,10 @@ class SlackDirectory:
             log.error("users.info failed: %s", type(error).__name__)
             raise SlackUnavailable from error
         profile: dict[str, Any] = response.get("user") or {}
-        if len(self._people) >= REMEMBERED:
-            self._people.clear()
-        self._people[user_id] = (time.monotonic(), profile)
+        if self._still_holds(user_id, question):
+            if len(self._people) >= REMEMBERED:
+                self._people.clear()
+            self._people[user_id] = (time.monotonic(), profile)
         return profile
 
     async def _ask_who_we_are(self) -> Installation:

@@ -117,9 +117,10 @@ class OutboxRows:
             .values(revision=messages.c.revision + 1, due=self.now)
         )
 
-    def message_postponed(self, message: Message, error: str, due: datetime | None) -> None:
-        """Not told yet; None for `due` gives up, and the error stays to be seen."""
-        self._settle(message, error=error, due=due, attempts=messages.c.attempts + 1)
+    def message_postponed(self, message: Message, error: str, due: datetime | None, *, hold: bool = False) -> None:
+        """Not told yet; None for `due` gives up, and the error stays to be seen. `hold`: not before, whatever else changes."""
+        held_until = due if hold else None
+        self._settle(message, error=error, due=due, attempts=messages.c.attempts + 1, held_until=held_until)
 
     def message_put_off(self, message: Message, due: datetime) -> None:
         """Not its turn yet: that is no failed attempt."""
@@ -136,7 +137,7 @@ class OutboxRows:
                 messages.c.kind == message.kind,
                 messages.c.token == message.token,
             )
-            .values(held_until=None, **values)
+            .values({"held_until": None, **values})
         )
         return bool(result.rowcount)
 

@@ -117,6 +117,7 @@ class RunRows:
             # The token grows, so that a look which is under way can't put the next one off again.
             .values(
                 cancel_by=user_id,
+                cancel_asked_at=self.now,
                 due=sa.case((runs.c.state == State.RUNNING.value, self.now), else_=runs.c.due),
                 token=sa.case((runs.c.state == State.RUNNING.value, runs.c.token + 1), else_=runs.c.token),
             )

@@ -162,6 +162,7 @@ runs = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False),
     sa.Column("cancel_by", sa.String(40)),
     sa.Column("cancel_sent", sa.Boolean, nullable=False),
+    sa.Column("cancel_asked_at", Moment),
     # Set while the run is open: the database lets no two open runs have the same.
     sa.Column("lock_key", sa.Text, unique=True),
     sa.Column("created_at", Moment, nullable=False),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bot.domain.audit import Act, Entry
 from bot.domain.catalogue import CatalogueEntry, Listing
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, feasible, narrowed
 from bot.use_cases.obstacles import obstacle
 from bot.use_cases.ports import Reading, Store
 
+NAME = 100  # characters of a workflow's name; a press may be forged
 ENOUGH = 101  # workflows in one list, one more than a select in Slack can hold; a longer catalogue is searched
 
 
@@ -60,6 +62,29 @@ class Offer:
     decision: Decision
     obstacle: Decision | None = None
     asks: tuple[Grant, ...] = ()
+
+
+async def note_refusal(
+    actor: Actor, channel_id: str, name: str, decision: Decision, request_id: str, store: Store
+) -> None:
+    """Record that somebody asked for a workflow's form which they may not have. Raises NotRecorded."""
+    facts = {
+        "channel": channel_id,
+        "decision": decision.verdict.value,
+        "reason": decision.reason.value,
+        "rule": decision.rule,
+        "because": decision.words,
+    }
+    entry = Entry(
+        Act.DENIED,
+        team_id=actor.team_id,
+        user_id=actor.user_id,
+        user_name=actor.name,
+        workflow=name[:NAME],
+        request_id=request_id,
+        facts=facts,
+    )
+    await store.write(lambda tx: tx.record(entry))
 
 
 async def offer(

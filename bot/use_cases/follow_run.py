@@ -109,7 +109,9 @@ def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
         lose_sight(tx, run, reason)
         return
     steps = merge_steps(run, instance, tx.now)
-    due = tx.now + timedelta(seconds=pace.SHORTEST_LOOK if run.cancel_by else pace.next_look(age.total_seconds()))
+    # A cancellation is watched from when it was asked for as a run is from its start: closely at first.
+    since = tx.now - run.cancel_asked_at if run.cancel_by and run.cancel_asked_at else age
+    due = tx.now + timedelta(seconds=pace.next_look(since.total_seconds()))
     status = "" if instance.kind == IN_PROGRESS else instance.display_name
     error = None if run.looks else run.error  # a refused cancellation is no trouble with looking, and stays told
     changed = steps != list(run.steps) or status != run.status or error != run.error

@@ -152,6 +152,17 @@ async def test_a_form_forged_for_another_workflow_or_channel_is_decided_like_any
     await _refused(scene, "not allowed in this channel")
 
 
+async def test_a_choice_that_is_permitted_no_more_is_refused_and_recorded(scene: Scene) -> None:
+    await scene.alice.command(OPS, "/workflow")
+    await scene.alice.wait_for_view(lambda view: view["callback_id"] == "picker")
+    await scene.offer(rules=[])
+
+    await scene.alice.choose("pick_workflow", RESTART)
+
+    await scene.alice.wait_for_view(lambda view: "No rule lets you run" in words(view))
+    await _refused(scene, "no rule allows it")
+
+
 async def test_the_picker_shows_only_what_may_be_run_here(scene: Scene) -> None:
     workflows: Any = {
         name: {"id": scene.datadog.add_workflow(name=name), "title": name} for name in ("one", "two", "three", "four")

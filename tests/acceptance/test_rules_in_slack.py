@@ -325,6 +325,7 @@ async def test_a_grant_without_a_person_or_a_workflow_is_refused_at_the_field(
     await _admin(scene).fill({"Who": BOB, "May run": RESTART})
     forged = _admin(scene).submission()
     values = forged["view"]["state"]["values"]
+    block += ":0"
     if left is None:
         del values[block]
     else:
@@ -332,6 +333,37 @@ async def test_a_grant_without_a_person_or_a_workflow_is_refused_at_the_field(
     ack = await scene.slack.deliver("interactive", forged)
     assert ack.json == {"response_action": "errors", "errors": {block: said}}
     assert await scene.records() == []
+
+
+@ONE_DATABASE
+async def test_the_form_is_empty_after_each_grant_and_keeps_what_was_typed_when_one_is_taken_back(
+    scene: Scene,
+) -> None:
+    await _grants_modal(scene)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    for number, person in enumerate([BOB, ALICE]):
+        await _admin(scene).fill({"Who": person, "May run": RESTART, "Where": OPS, "Until the end of": tomorrow})
+        await _admin(scene).submit()
+        view = await _admin(scene).wait_for_view(lambda v, person=person: f"{person} gains" in words(v))
+        assert _held(view) == [None] * 4, number
+    await _admin(scene).fill({"Who": BOB})
+    await _admin(scene).press("take_back_grant")
+    view = await _admin(scene).wait_for_view(lambda v: "Grants given so far*: 1" in words(v))
+    assert _held(view) == [BOB, None, None, None]
+
+
+def _held(view: Json) -> list[Any]:
+    (who,), (workflow,), (channel,), (until,) = [
+        [
+            state
+            for block, fields in view["state"]["values"].items()
+            if block.startswith(name)
+            for state in fields.values()
+        ]
+        for name in ("grant:person", "grant:workflow", "grant:channel", "grant:until")
+    ]
+    held = (who["selected_user"], workflow["selected_option"], channel["selected_conversation"], until["selected_date"])
+    return list(held)
 
 
 @ONE_DATABASE

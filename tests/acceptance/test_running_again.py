@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from bot.domain.runs import State
-from tests.acceptance.scene import ADMIN, ALICE_IN_OPS, BOTH_DOORS, ENV, ONE_DATABASE, OPS, SERVICE, Json, Scene
+from tests.acceptance.scene import (
+    ADMIN,
+    ALICE_IN_OPS,
+    BOB,
+    BOTH_DOORS,
+    ENV,
+    ONE_DATABASE,
+    OPS,
+    RESTART,
+    SERVICE,
+    Json,
+    Scene,
+)
 from tests.acceptance.steps import RUN, live, offer_lasting
 
 SECRET = "hunter2-correct-horse"
@@ -85,6 +97,9 @@ async def test_somebody_else_may_run_it_again_only_where_a_rule_lets_them(scene:
     await scene.bob.press("Run again")
 
     await scene.told_privately(scene.bob, "No rule lets you run")
+    denied = (await scene.records())[-1]
+    assert (denied["act"], denied["actor"]["user"], denied["workflow"]) == ("denied", BOB, RESTART)
+    assert (denied["reason"], denied["channel"], denied["run"]) == ("no rule allows it", OPS, None)
 
 
 @pytest.mark.parametrize("environment", [{"AUDIT_CHANNEL": ""}])  # so that the run's message alone is refused

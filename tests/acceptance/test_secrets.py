@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from bot.cli.audit import record_json
 from bot.domain.runs import State
+from bot.observability import HIDDEN, Redaction
 from bot.storage.engine import parse_url
 from bot.storage.tables import metadata
-from tests.acceptance.scene import AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Json, Scene
+from tests.acceptance.scene import ALICE_IN_OPS, AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Json, Scene
 
 SECRET = "hunter2-correct-horse"
 TOKEN: Json = {"name": "token", "type": "STRING", "label": "Token"}
@@ -117,6 +118,29 @@ async def test_a_secret_is_not_taken_from_a_command(scene: Scene) -> None:
     assert "type it into the form, not into a command" in json.dumps(view)
     assert SECRET not in json.dumps(view)
     assert scene.payloads == []
+
+
+@ONE_DATABASE
+async def test_the_keys_of_an_account_that_a_policy_brings_are_logged_by_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EU_API_KEY", "a-key-of-europe")
+    monkeypatch.setenv("EU_APP_KEY", "an-app-key-of-europe")
+    hidden = Redaction([])
+    handler = logging.NullHandler()
+    handler.addFilter(hidden)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [*logging.getLogger().handlers, handler])
+    workflow_id = scene.datadog.add_workflow(name="Restart", parameters=[REASON])
+    eu = {"site": "datadoghq.eu", "api_key_env": "EU_API_KEY", "app_key_env": "EU_APP_KEY"}
+    workflows = {RESTART: {"id": workflow_id, "account": "eu"}}
+    await scene.world.apply(
+        json.dumps({"version": 1, "accounts": {"eu": eu}, "workflows": workflows, "rules": [ALICE_IN_OPS]})
+    )
+
+    await scene.alice.command(OPS, f"/workflow run {RESTART} reason=rotation")
+
+    await scene.only_run(State.NOT_STARTED)  # the stand-in knows one key only
+    assert hidden.clean("a-key-of-europe, an-app-key-of-europe") == f"{HIDDEN}, {HIDDEN}"
 
 
 async def test_neither_a_token_nor_a_key_is_logged_or_stored(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.approvals import Quorum, Requirement
 from bot.domain.people import Actor
 from bot.domain.policy import EVERYONE, Effect, Grant, Policy, feasible
 from bot.storage.store import SqlStore
@@ -46,10 +49,12 @@ FEW = tuple(
     entry(*((ENV,) if number % 2 else ()), name=f"w{number}", title=f"W {9 - number}", tags=tags)
     for number, tags in enumerate([("ops",), ("ops", "web"), ("web",), (), ("ops",)])
 )
+APPROVAL = Requirement((Quorum("managers", ("U02BOB",), 1),), timedelta(hours=1), timedelta(hours=1))
 GRANTS = st.lists(
     st.builds(
-        Grant,
+        lambda effect, approval, **rest: Grant(effect, **rest, approval=approval if effect is Effect.ALLOW else None),
         effect=st.sampled_from(Effect),
+        approval=st.sampled_from([None, APPROVAL]),
         subject=st.sampled_from([ALICE.user_id, "S01SRE", EVERYONE, "U02BOB"]),
         target=st.sampled_from([*(one.name for one in FEW), "tag:ops", "tag:web", "*"]),
         channel=st.sampled_from(["C01OPS", "C02GENERAL", "*"]),

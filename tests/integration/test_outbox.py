@@ -4,7 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from bot.storage.store import SqlStore
+from bot.storage.tables import messages
 from bot.use_cases.ports import END, LIVE, Message
 from tests.integration.chain import act
 from tests.integration.conftest import OpenStore
@@ -142,6 +145,22 @@ async def test_a_message_that_could_not_be_told_is_tried_later_and_says_why(stor
     assert await claim(store) == []
     await announce(store)
     assert [each.attempts for each in await claim(store)] == [0]
+
+
+async def test_a_message_that_slack_limits_waits_for_the_time_that_it_names_whatever_else_changes(
+    store: SqlStore,
+) -> None:
+    await announce(store)
+    (message,) = await claim(store)
+    later = timedelta(seconds=30)
+    await store.write(lambda tx: tx.message_postponed(message, "ratelimited", tx.now + later, hold=True))
+    await announce(store)
+    assert await claim(store) == []
+    assert not await store.read(lambda tx: tx.messages_due(audit_channel=False))
+    held_until = (await stored(store)).held_until
+    assert held_until is not None
+    await store.write(lambda tx: tx.connection.execute(sa.update(messages).values(held_until=tx.now)) and None)
+    assert len(await claim(store)) == 1
 
 
 async def test_a_message_that_is_given_up_keeps_its_error(store: SqlStore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.observability import HIDDEN, configure_logging
+from bot.observability import HIDDEN, configure_logging, hide_in_logs
 
 SECRET = "correct-horse-battery"
 
@@ -40,6 +40,13 @@ def test_secrets_are_hidden_in_messages_and_arguments(written: io.StringIO) -> N
     log.info("keys %(keys)s", {"keys": [SECRET, {"a": SECRET}]})
     assert SECRET not in written.getvalue()
     assert written.getvalue().count(HIDDEN) == 4
+
+
+def test_a_secret_that_is_learned_later_is_hidden_from_then_on(written: io.StringIO) -> None:
+    for secret in ("learned-later", "tiny", "learned-later"):
+        hide_in_logs(secret)
+    log.info("keys %s learned-later tiny", SECRET)
+    assert f"keys {HIDDEN} {HIDDEN} tiny" in written.getvalue()
 
 
 def test_secrets_are_hidden_in_tracebacks_and_their_causes(written: io.StringIO) -> None:

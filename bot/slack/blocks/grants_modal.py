@@ -33,11 +33,15 @@ SHOWN = 40  # a modal holds 100 blocks; the command line lists all
 PERSON, WORKFLOW, CHANNEL, UNTIL = "grant:person", "grant:workflow", "grant:channel", "grant:until"
 
 
-def grants_modal(grants: Sequence[Grant], channel_id: str) -> dict[str, Any]:
-    """The grants that people gave, each with a button to take it back, and a form for a new one."""
+def grants_modal(grants: Sequence[Grant], channel_id: str, form: int = 0) -> dict[str, Any]:
+    """The grants that people gave, each with a button to take it back, and a form for a new one.
+
+    `form` is how many were given in this window: Slack keeps what was typed as long as a field has the same id (Slack docs:
+    surfaces/modals), so each grant has fields of its own.
+    """
     blocks: list[Block] = [
         SectionBlock(text=MarkdownTextObject(text="*Give a grant*")),
-        *_fields(),
+        *_fields(form),
         DividerBlock(),
         SectionBlock(text=MarkdownTextObject(text=f"*Grants given so far*: {len(grants) or 'none'}")),
         *(_given(grant) for grant in grants[:SHOWN]),
@@ -52,26 +56,35 @@ def grants_modal(grants: Sequence[Grant], channel_id: str) -> dict[str, Any]:
         submit=PlainTextObject(text="Give it"),
         close=PlainTextObject(text="Close"),
         blocks=blocks,
-        private_metadata=json.dumps({"c": channel_id}),
+        private_metadata=json.dumps({"c": channel_id, "f": form}),
     )
     rendered: dict[str, Any] = view.to_dict()
     return rendered
 
 
-def _fields() -> list[InputBlock]:
+def field_id(name: str, form: int) -> str:
+    """The block id of a field."""
+    return f"{name}:{form}"
+
+
+def _fields(form: int) -> list[InputBlock]:
     """Who, what, where and how long."""
     select = Action.GRANT_FIELD
     return [
-        InputBlock(block_id=PERSON, label="Who", element=UserSelectElement(action_id=select, placeholder="A person")),
         InputBlock(
-            block_id=WORKFLOW,
+            block_id=field_id(PERSON, form),
+            label="Who",
+            element=UserSelectElement(action_id=select, placeholder="A person"),
+        ),
+        InputBlock(
+            block_id=field_id(WORKFLOW, form),
             label="May run",
             element=ExternalDataSelectElement(
                 action_id=Action.PICK_WORKFLOW, placeholder="A workflow", min_query_length=0
             ),
         ),
         InputBlock(
-            block_id=CHANNEL,
+            block_id=field_id(CHANNEL, form),
             label="Where",
             optional=True,
             hint="Empty means in every channel.",
@@ -82,7 +95,7 @@ def _fields() -> list[InputBlock]:
             ),
         ),
         InputBlock(
-            block_id=UNTIL,
+            block_id=field_id(UNTIL, form),
             label="Until the end of",
             optional=True,
             hint="Empty means until it is taken back. Days end at midnight UTC.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from bot.domain.errors import Refused
 from bot.domain.policy import EVERYWHERE, Effect, Grant
-from bot.slack.blocks.grants_modal import CHANNEL, PERSON, UNTIL, WORKFLOW, grants_modal
+from bot.slack.blocks.grants_modal import CHANNEL, PERSON, UNTIL, WORKFLOW, field_id, grants_modal
 from bot.slack.blocks.modals import notice
 from bot.slack.error_text import whom_to_ask
 from bot.slack.forms.command_text import Command
@@ -37,21 +38,21 @@ async def grant_given(context: Context, incoming: Incoming) -> None:
         await context.voice.show(incoming, _refused(context))
         return
     actor, _ = await context.who(incoming)
-    state = (incoming.view.get("state") or {}).get("values") or {}
-    if not ((state.get(PERSON) or {}).get(Action.GRANT_FIELD.value) or {}).get("selected_user"):
-        incoming.reply.ack({"response_action": "errors", "errors": {PERSON: "Choose a person."}})
+    form = _form(incoming)
+    state = _typed(incoming, form)
+    if not (state[PERSON].get(Action.GRANT_FIELD.value) or {}).get("selected_user"):
+        _object(incoming, field_id(PERSON, form), "Choose a person.")
         return
-    if not ((state.get(WORKFLOW) or {}).get(Action.PICK_WORKFLOW.value) or {}).get("selected_option"):
-        incoming.reply.ack({"response_action": "errors", "errors": {WORKFLOW: "Choose a workflow."}})
+    if not (state[WORKFLOW].get(Action.PICK_WORKFLOW.value) or {}).get("selected_option"):
+        _object(incoming, field_id(WORKFLOW, form), "Choose a workflow.")
         return
     grant = _read(state, incoming.user_id)
     try:
         await add_grant(grant, actor.team_id, actor.user_id, actor.name, context.store)
     except Refused as error:
-        place = UNTIL if grant.until else WORKFLOW
-        incoming.reply.ack({"response_action": "errors", "errors": {place: str(error)}})
+        _object(incoming, field_id(UNTIL if grant.until else WORKFLOW, form), str(error))
         return
-    content = await _modal(context, incoming, picker_channel(incoming))
+    content = await _modal(context, incoming, picker_channel(incoming), form + 1)
     if isinstance(content, dict):
         await context.voice.show(incoming, content)
 
@@ -61,18 +62,36 @@ async def _take_back(context: Context, incoming: Incoming) -> Content:
         return Said("Not permitted", f":no_entry: Only admins may do that. {whom_to_ask(context.admins)}")
     actor, _ = await context.who(incoming)
     await remove_grant(int(incoming.action["value"]), actor.team_id, actor.user_id, actor.name, context.store)
-    return await _modal(context, incoming, picker_channel(incoming))
+    return await _modal(context, incoming, picker_channel(incoming), _form(incoming))
 
 
-async def _modal(context: Context, incoming: Incoming, channel_id: str) -> Content:
+async def _modal(context: Context, incoming: Incoming, channel_id: str, form: int = 0) -> Content:
     if incoming.user_id not in context.admins:
         return Said("Not permitted", f":no_entry: Only admins may give grants. {whom_to_ask(context.admins)}")
     grants = await context.store.read(lambda tx: tx.all_grants())
-    return grants_modal([grant for grant in grants if not grant.from_file], channel_id)
+    return grants_modal([grant for grant in grants if not grant.from_file], channel_id, form)
 
 
 def _refused(context: Context) -> dict[str, Any]:
     return notice("Not permitted", f":no_entry: Only admins may give grants. {whom_to_ask(context.admins)}")
+
+
+def _object(incoming: Incoming, block_id: str, words: str) -> None:
+    incoming.reply.ack({"response_action": "errors", "errors": {block_id: words}})
+
+
+def _form(incoming: Incoming) -> int:
+    """How many grants were given in this window; 0 where the view isn't ours."""
+    try:
+        return int(json.loads(incoming.view.get("private_metadata") or "{}").get("f", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0
+
+
+def _typed(incoming: Incoming, form: int) -> dict[str, dict[str, Any]]:
+    """What each field holds, by its name."""
+    values = (incoming.view.get("state") or {}).get("values") or {}
+    return {name: values.get(field_id(name, form)) or {} for name in (PERSON, WORKFLOW, CHANNEL, UNTIL)}
 
 
 def _read(state: dict[str, Any], by: str) -> Grant:

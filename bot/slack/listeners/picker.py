@@ -10,7 +10,7 @@ from bot.slack.error_text import in_the_way, refusal
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, replace_modal
-from bot.use_cases.choose_workflow import offer
+from bot.use_cases.choose_workflow import note_refusal, offer
 
 
 async def workflow_picked(context: Context, incoming: Incoming) -> None:
@@ -26,6 +26,7 @@ async def _form(context: Context, incoming: Incoming, name: str) -> Content:
     actor, subjects = await context.who(incoming)
     found = await offer(actor, subjects, channel_id, name, context.store, context.admitted)
     if found.entry is None or not found.decision.allowed:
+        await note_refusal(actor, channel_id, name, found.decision, incoming.request_id, context.store)
         return Said("Not permitted", refusal(name, found.decision, context.admins))
     memory = FormMemory(found.entry.name, channel_id, found.entry.definition_hash, secrets.token_hex(16))
     return workflow_form(found.entry, memory, note=in_the_way(found.entry.name, found.obstacle), asks=found.asks)

@@ -11,7 +11,7 @@ from bot.slack.error_text import in_the_way, refusal
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 from bot.slack.listeners.modal import Content, Said, open_modal
-from bot.use_cases.choose_workflow import offer
+from bot.use_cases.choose_workflow import note_refusal, offer
 
 
 async def run_again_pressed(context: Context, incoming: Incoming) -> None:
@@ -30,6 +30,7 @@ async def _form(context: Context, incoming: Incoming, run_id: str) -> Content:
     found = await offer(actor, subjects, channel_id, run.workflow, context.store, context.admitted)
     entry = found.entry
     if entry is None or not found.decision.allowed:
+        await note_refusal(actor, channel_id, run.workflow, found.decision, incoming.request_id, context.store)
         return Said("Not permitted", refusal(run.workflow, found.decision, context.admins))
     values = {}
     for field in entry.inputs:

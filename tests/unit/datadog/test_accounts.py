@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -43,13 +43,18 @@ async def http(wire: Wire) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def accounts(http: httpx.AsyncClient, in_force: list[Account], environment: dict[str, str] | None = None) -> Accounts:
+def accounts(
+    http: httpx.AsyncClient,
+    in_force: list[Account],
+    environment: dict[str, str] | None = None,
+    keep_secret: Callable[[str], None] = lambda _: None,
+) -> Accounts:
     async def load() -> list[Account]:
         return in_force
 
     site = find_site("datadoghq.com")
     own = Datadog(Credentials("own-api", "own-app"), site.api_url, http, site)
-    return Accounts(own, http, ENVIRONMENT if environment is None else environment, "", load)
+    return Accounts(own, http, ENVIRONMENT if environment is None else environment, "", load, keep_secret)
 
 
 async def test_each_account_is_asked_at_its_site_with_its_own_keys(http: httpx.AsyncClient, wire: Wire) -> None:
@@ -65,6 +70,14 @@ async def test_each_account_is_asked_at_its_site_with_its_own_keys(http: httpx.A
     keys = [request.headers.get("dd-api-key") for request in wire.requests]
     assert keys == ["own-api", "eu-api", None]
     assert wire.requests[2].headers["authorization"] == "Bearer us3-token"
+
+
+async def test_each_key_that_is_read_is_told_so_that_no_log_shows_it(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-a-file\n")
+    told: list[str] = []
+    environment = {"EU_API_KEY_FILE": str(tmp_path / "key"), "EU_APP_KEY": "eu-app", "US3_TOKEN": "us3-token"}
+    await accounts(http, [EU, BEARER], environment, told.append).refresh()
+    assert told == ["from-a-file", "eu-app", "us3-token"]
 
 
 async def test_keys_may_come_from_files(http: httpx.AsyncClient, wire: Wire, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import SlackUnavailable
-from bot.domain.people import Actor
+from bot.domain.people import Actor, Kind
 from bot.domain.policy import EVERYONE
 from bot.sandbox.slack import LocalSlack
 from bot.slack.directory import AGE_LIMIT, SlackDirectory
@@ -83,6 +83,43 @@ async def test_an_event_or_a_wish_for_the_newest_asks_again(known: SlackDirector
     slack.add_group("S01SRE", ["U01ALICE"])
     assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
     assert "S01SRE" in await known.subjects(ALICE, ["S01SRE"], fresh=True)
+
+
+async def test_an_answer_that_an_event_has_overtaken_is_not_remembered(
+    known: SlackDirectory, slack: LocalSlack
+) -> None:
+    await known.installation()
+    await known.actor("T01", "U02BOB")
+    slack.faults.delay = 0.3
+    asked = [
+        asyncio.create_task(known.subjects(ALICE, ["S01SRE"])),
+        asyncio.create_task(known.actor(slack.team_id, "U01ALICE")),
+    ]
+    await asyncio.sleep(0.1)  # both questions are under way
+    known.forget_group("S01SRE")
+    known.forget_person("U01ALICE")
+    await asyncio.gather(*asked)
+    slack.faults.delay = 0
+    slack.add_group("S01SRE", [])
+    slack.workspace.members["U01ALICE"].deleted = True
+
+    assert "S01SRE" not in await known.subjects(ALICE, ["S01SRE"])
+    assert (await known.actor(slack.team_id, "U01ALICE")).kind is Kind.DEACTIVATED
+    before = len(slack.calls)
+    await known.subjects(BOB, ["S01SRE"])
+    await known.actor(slack.team_id, "U01ALICE")
+    assert len(slack.calls) == before  # these answers are
+
+
+async def test_of_two_questions_about_one_person_at_once_one_answer_is_remembered(
+    known: SlackDirectory, slack: LocalSlack
+) -> None:
+    await known.installation()
+    slack.faults.delay = 0.1
+    await asyncio.gather(*(known.actor(slack.team_id, "U01ALICE") for _ in range(2)))
+    before = len(slack.calls)
+    await known.actor(slack.team_id, "U01ALICE")
+    assert len(slack.calls) == before
 
 
 @pytest.mark.parametrize("error", ["internal_error", "ratelimited", "missing_scope", "fatal_error"])
