@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket as network
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 import aiohttp
@@ -17,6 +20,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import __version__
 from bot.datadog.accounts import Accounts, Load
 from bot.datadog.client import Datadog
 from bot.datadog.connections import open_http
@@ -25,6 +29,7 @@ from bot.datadog.sites import Site, find_site, run_url
 from bot.domain.accounts import Account
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
+from bot.domain.replicas import Replica
 from bot.domain.runs import Run
 from bot.domain.workflows import WorkflowDefinition
 from bot.observability import hide_in_logs
@@ -34,6 +39,7 @@ from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table, build_app
 from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE, SlackDirectory
+from bot.slack.heard import Heard
 from bot.slack.ids import Action, Event, View
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.authenticator import code_submitted
@@ -56,6 +62,7 @@ from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.pace import CALL_LIMIT
+from bot.use_cases.report_replica import report
 from bot.use_cases.tend_runs import RunWorker
 from bot.use_cases.watch_definitions import watch
 from bot.web import build_web
@@ -134,6 +141,7 @@ class Bot:
     announcer: Announcer
     web: web.Application
     client: AsyncWebClient
+    heard: Heard
 
 
 @contextlib.asynccontextmanager
@@ -169,12 +177,14 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             admins=settings.admins,
             command=settings.slack_command,
         )
-        switchboard = Switchboard(build_table(context), context.voice)
+        heard = Heard()
+        switchboard = Switchboard(build_table(context), context.voice, heard)
         # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(client, secret, directory, switchboard)
-        application = build_web(app, partial(_missing, store, directory), takes_events=not settings.socket_mode)
-        yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client)
+        ready = partial(_missing, store, directory)
+        application = build_web(app, ready, heard, takes_events=not settings.socket_mode)
+        yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client, heard)
 
 
 def build_table(context: Context) -> Table:
@@ -220,6 +230,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         asyncio.create_task(supervise("run worker", bot.worker.tend, stopping)),
         asyncio.create_task(supervise("definitions", partial(watch, bot.datadog, recompile, bot.store), stopping)),
         asyncio.create_task(supervise("announcer", bot.announcer.announce, all_told)),
+        asyncio.create_task(supervise("replica", partial(report, _describe(bot, settings), bot.store), stopping)),
     ]
     runner = web.AppRunner(bot.web, access_log=None)
     await runner.setup()
@@ -251,6 +262,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
 async def _open_socket(bot: Bot, token: str) -> AsyncSocketModeHandler:
     """A Socket Mode connection about to be made. Raises InvalidSettings where Slack refuses the token."""
     socket = AsyncSocketModeHandler(bot.app, token, web_client=bot.client)
+    socket.client.message_listeners.append(bot.heard.socket_message)
     try:
         answer = await bot.client.apps_connections_open(app_token=token)
     except SlackApiError as error:
@@ -265,6 +277,31 @@ async def _open_socket(bot: Bot, token: str) -> AsyncSocketModeHandler:
             "url"
         ]  # Slack gives out few of these a minute, so it is used and not thrown away
     return socket
+
+
+def _describe(bot: Bot, settings: Settings) -> Callable[[datetime], Replica]:
+    """What this process says of itself at a moment of the database's clock."""
+    name, host, began = uuid.uuid4().hex, network.gethostname()[:255], datetime.now(UTC)
+
+    def describe(now: datetime) -> Replica:
+        heard, ahead = bot.heard, now - datetime.now(UTC)
+        return Replica(
+            id=name,
+            host=host,
+            version=__version__,
+            socket_mode=settings.socket_mode,
+            started_at=began + ahead,
+            seen_at=now,
+            heard_at=heard.request_at and heard.request_at + ahead,
+            command=heard.command,
+            refused=heard.refused,
+            refused_at=heard.refused_at and heard.refused_at + ahead,
+            connections=heard.connections,
+            connected_at=heard.connected_at and heard.connected_at + ahead,
+            app_id=heard.app_id,
+        )
+
+    return describe
 
 
 async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:

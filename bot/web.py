@@ -12,6 +12,8 @@ from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from bot.slack.heard import Heard
+
 BODY_LIMIT = 1_000_000  # bytes; Slack's largest payloads, views of 250 kB, are well below
 FORM = "application/x-www-form-urlencoded"
 
@@ -20,11 +22,14 @@ log = logging.getLogger(__name__)
 Check = Callable[[], Awaitable[str | None]]
 
 
-def build_web(app: AsyncApp, ready: Check, *, takes_events: bool) -> web.Application:
+def build_web(app: AsyncApp, ready: Check, heard: Heard, *, takes_events: bool) -> web.Application:
     """The web application. `ready` says what is missing, or None. In Socket Mode nothing comes to /slack/events."""
 
     async def events(request: web.Request) -> web.Response:
-        return await _dispatch(app, request)
+        answer = await _dispatch(app, request)
+        if answer.status == 401:
+            heard.refusal(request.headers.get("X-Slack-Signature", ""))
+        return answer
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

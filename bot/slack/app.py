@@ -24,6 +24,7 @@ from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
 from bot.slack.directory import SlackDirectory
 from bot.slack.error_text import slack_refused, unexpected
+from bot.slack.heard import Heard
 from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
 from bot.slack.voice import Voice
 
@@ -36,9 +37,10 @@ log = logging.getLogger(__name__)
 class Switchboard(AsyncMiddleware):
     """Finds the listener, gives it its time, and answers for it when that is over. Keeps its work so that it can be drained."""
 
-    def __init__(self, table: Table, voice: Voice) -> None:
+    def __init__(self, table: Table, voice: Voice, heard: Heard) -> None:
         self._table = table
         self._voice = voice
+        self._heard = heard
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def async_process(
@@ -49,6 +51,7 @@ class Switchboard(AsyncMiddleware):
         next: Callable[[], Awaitable[Any]],  # noqa: A002  # Bolt's name
     ) -> BoltResponse:
         """Bolt's door to a middleware. Never calls `next`: nothing comes after."""
+        self._heard.request(req.body)
         key = address(req.body)
         listener = self._table.get(key)
         if listener is None:

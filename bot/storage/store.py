@@ -26,6 +26,7 @@ from bot.storage.catalogue import CatalogueRows
 from bot.storage.locks import LockRows
 from bot.storage.outbox import OutboxRows
 from bot.storage.policy import PolicyRows
+from bot.storage.replicas import ReplicaRows
 from bot.storage.runs import RunRows
 
 T = TypeVar("T")
@@ -37,7 +38,17 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Transaction(CatalogueRows, PolicyRows, LockRows, RunRows, ApprovalRows, AuthenticatorRows, AuditRows, OutboxRows):
+class Transaction(
+    CatalogueRows,
+    PolicyRows,
+    LockRows,
+    RunRows,
+    ApprovalRows,
+    AuthenticatorRows,
+    AuditRows,
+    OutboxRows,
+    ReplicaRows,
+):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
     connection: sa.Connection

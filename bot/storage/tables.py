@@ -288,3 +288,22 @@ messages = sa.Table(
         "ix_messages_due", "due", sqlite_where=sa.text("due IS NOT NULL"), postgresql_where=sa.text("due IS NOT NULL")
     ),
 )
+
+# The bots that serve: each writes its own row again and again (bot/domain/replicas.py says what is in it).
+replicas = sa.Table(
+    "replicas",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(40), nullable=False),
+    sa.Column("socket_mode", sa.Boolean, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("heard_at", Moment),
+    sa.Column("command", sa.String(40), nullable=False),
+    sa.Column("refused", sa.BigInteger, nullable=False),
+    sa.Column("refused_at", Moment),
+    sa.Column("connections", sa.Integer),
+    sa.Column("connected_at", Moment),
+    sa.Column("app_id", sa.String(40), nullable=False),
+)

@@ -14,6 +14,7 @@ POLL = 1.0  # seconds between looks into the database for what others left
 LONGEST_PAUSE = 15.0  # seconds between them while the database is away
 
 DEFINITIONS = 300.0  # seconds between comparisons of the whole catalogue with Datadog
+WORD = 15.0  # seconds between the words of a process that serves that it does
 
 # Launching
 QUIET = timedelta(seconds=1.5)  # a launch that is over sooner needs one message instead of two

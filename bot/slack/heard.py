@@ -1,0 +1,47 @@
+"""What this process has heard from Slack since it started. Noted as requests come; nothing is decided here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+
+
+@dataclass(slots=True)
+class Heard:
+    """The latest of each kind of news. Times are this machine's."""
+
+    request_at: datetime | None = None
+    command: str = ""
+    refused: int = 0
+    refused_at: datetime | None = None
+    connections: int | None = None
+    connected_at: datetime | None = None
+    app_id: str = ""
+
+    def request(self, body: Mapping[str, Any]) -> None:
+        """A request that surely is Slack's."""
+        self.request_at = datetime.now(UTC)
+        self.command = str(body.get("command") or self.command)[:40]
+
+    def refusal(self, signature: str) -> None:
+        """A request was turned away. Only what looks signed counts: the rest is the noise of the open internet."""
+        if SIGNATURE.fullmatch(signature):
+            self.refused += 1
+            self.refused_at = datetime.now(UTC)
+
+    async def socket_message(self, _client: Any, message: Mapping[str, Any], _raw: str | None = None) -> None:
+        """A message on the socket; its first, `hello`, says how many sockets the app has, and which app it is.
+
+        Slack docs: apis/events-api/using-socket-mode.
+        """
+        if message.get("type") == "hello":
+            count, info = message.get("num_connections"), message.get("connection_info") or {}
+            again = self.connected_at is not None  # the socket before may not be closed yet, and be counted too
+            self.connections = max(1, count - again) if isinstance(count, int) else None
+            self.connected_at = datetime.now(UTC)
+            self.app_id = str(info.get("app_id") or "")[:40]
