@@ -18,6 +18,13 @@ from bot.domain.errors import InvalidSettings
 from bot.domain.people import ADMISSIBLE, Kind
 
 SLACK_API = "https://slack.com/api/"
+# Slack docs: authentication/tokens
+OTHER_TOKENS = {
+    "xoxp-": "a user token (xoxp-…)",
+    "xapp-": "an app-level token (xapp-…)",
+    "xoxe-": "a refresh token (xoxe-…)",
+    "xoxa-": "a legacy workspace token (xoxa-…)",
+}
 
 
 def _words(value: Any) -> Any:
@@ -105,8 +112,10 @@ def require_slack(settings: Settings) -> None:
     problems = []
     token = settings.slack_bot_token.get_secret_value()
     if not token.startswith(("xoxb-", "xoxe.")):
+        kind = next((words for prefix, words in OTHER_TOKENS.items() if token.startswith(prefix)), "no bot token")
         problems.append(
-            "SLACK_BOT_TOKEN is missing or isn't a bot token (xoxb-…). Copy it from the app's page: OAuth & Permissions."
+            f"SLACK_BOT_TOKEN is {kind if token else 'missing'}. Copy the one that begins with xoxb- from the app's page:"
+            " OAuth & Permissions, Bot User OAuth Token."
         )
     if settings.socket_mode and not settings.slack_app_token.get_secret_value().startswith("xapp-"):
         problems.append("SLACK_APP_TOKEN isn't an app-level token (xapp-…). Make one with the scope connections:write.")

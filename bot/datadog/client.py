@@ -7,8 +7,9 @@ are `wire.py`'s, connections `connections.py`'s; what each failure is called is 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -30,10 +31,14 @@ SHORTEST_HIDDEN = 4  # characters; hiding shorter values would leave holes in ev
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """What Datadog says about the keys: whether the API key is valid, and whether the pair is."""
+    """What Datadog says about the keys: whether the API key is valid, and whether the pair is.
+
+    `date` is the clock of its answer, as the header gives it; empty where it said no.
+    """
 
     api_key: bool
     pair: bool
+    date: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +125,28 @@ class Datadog:
         """Whether the keys are valid on this site; that says nothing about workflows. None for an access token."""
         if self._credentials.is_bearer:
             return None
-        return KeyCheck(await self._accepts("/api/v1/validate"), await self._accepts("/api/v2/validate_keys"))
+        alone, pair = await self._accepts("/api/v1/validate"), await self._accepts("/api/v2/validate_keys")
+        return KeyCheck(alone is not None, pair is not None, alone.headers.get("Date", "") if alone else "")
 
-    async def _accepts(self, path: str) -> bool:
+    async def may_run(self, workflow_id: str) -> bool:
+        """Whether the keys may do to the workflow what needs `workflows_run`, found out without doing it.
+
+        Asks to cancel an instance that can't exist, which needs the permission that a start needs (Datadog API reference:
+        Cancel a workflow instance). Raises what any other call raises but DatadogForbidden.
+        """
         try:
-            await self._ask("GET", path)
+            await self.cancel_instance(workflow_id, str(uuid.uuid4()))
         except DatadogForbidden:
             return False
+        except DatadogRefused:
+            pass  # there is no such instance: we got as far as that
         return True
+
+    async def _accepts(self, path: str) -> _Answer | None:
+        try:
+            return await self._ask("GET", path)
+        except DatadogForbidden:
+            return None
 
     async def _ask(
         self, method: str, path: str, query: Mapping[str, str | int] | None = None, *, scope: str = "workflows_read"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot.storage.engine import make_parent, parse_url, postgres_arguments, prepare_sqlite
+
+log = logging.getLogger(__name__)
 
 # Any number that no other program takes for a lock in the same database.
 LOCK = 7_126_403_518
@@ -25,8 +28,20 @@ def folder() -> Path:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate up to `revision`. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses."""
-    _run(url, lambda config: command.upgrade(config, revision))
+    """Migrate up to `revision`. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses.
+
+    A schema that a newer version of the bot has made is left as it is: this version works on it (a test holds the newer
+    one to that), and a replica that is restarted while others are being upgraded must come up.
+    """
+
+    def action(config: Config) -> None:
+        current = MigrationContext.configure(config.attributes["connection"]).get_current_revision()
+        if revision == "head" and is_ahead(current):
+            log.warning("the database's schema is newer than this version of the bot; it is left as it is")
+        else:
+            command.upgrade(config, revision)
+
+    _run(url, action)
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -37,7 +52,7 @@ def downgrade(url: str, revision: str) -> None:
 def revisions(url: str) -> tuple[str | None, str | None]:
     """The revision that the database has, and the newest that this version of the bot knows."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
-    engine = _engine(url)
+    engine = plain_engine(url)
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision(), newest
@@ -45,8 +60,14 @@ def revisions(url: str) -> tuple[str | None, str | None]:
         engine.dispose()
 
 
+def is_ahead(revision: str | None) -> bool:
+    """Whether this version of the bot doesn't know the revision: a newer one has made it."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision is not None and revision not in {script.revision for script in scripts}
+
+
 def _run(url: str, action: Callable[[Config], None]) -> None:
-    engine = _engine(url)
+    engine = plain_engine(url)
     try:
         # On SQLite BEGIN IMMEDIATE keeps others out until the commit; on Postgres the lock does.
         with engine.begin() as connection:
@@ -65,7 +86,8 @@ def _config() -> Config:
     return config
 
 
-def _engine(text: str) -> sa.Engine:
+def plain_engine(text: str) -> sa.Engine:
+    """An engine without a pool and without a limit on a statement's time. Raises InvalidSettings."""
     url = parse_url(text)
     if url.get_backend_name() == "sqlite":
         make_parent(url)

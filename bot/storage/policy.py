@@ -46,6 +46,11 @@ class PolicyRows:
     def policy_version(self) -> int:
         return (self.connection.execute(sa.select(sa.func.max(policies.c.version)))).scalar() or 0
 
+    def policy_digest(self) -> str:
+        """The SHA-256 of the file in force; empty where none is."""
+        query = sa.select(policies.c.digest).order_by(policies.c.version.desc()).limit(1)
+        return self.connection.execute(query).scalar() or ""
+
     def grants(self, subjects: Collection[str], targets: Collection[str] | None = None) -> list[Grant]:
         """The grants in force of these subjects, for these targets."""
         values: dict[str, Any] = {"now": self.now, "subjects": subjects}

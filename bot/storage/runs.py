@@ -64,6 +64,11 @@ class RunRows:
             query = query.where(runs.c.state == state.value)
         return [_run(row) for row in self.connection.execute(query)]
 
+    def sealed_inputs(self) -> dict[str, str]:
+        """What is kept sealed, by run."""
+        query = sa.select(runs.c.id, runs.c.sealed).where(runs.c.sealed.is_not(None))
+        return {row.id: row.sealed for row in self.connection.execute(query)}
+
     def instances_taken(self, instance_ids: Collection[str]) -> set[str]:
         """Those of the instances that belong to a run already."""
         query = sa.select(runs.c.instance_id).where(runs.c.instance_id.in_(sorted(instance_ids)))

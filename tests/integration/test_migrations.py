@@ -33,7 +33,7 @@ UPGRADE = "import sys; from bot.storage.migrate import upgrade; upgrade(sys.argv
 
 
 def tables(url: str) -> set[str]:
-    engine = migrate._engine(url)
+    engine = migrate.plain_engine(url)
     try:
         return set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
     finally:
@@ -107,7 +107,7 @@ def test_what_people_may_choose_from_is_the_same_after_an_upgrade(empty_database
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> None:
     fill(database_url)
     migrate.upgrade(database_url)
-    engine = migrate._engine(database_url)
+    engine = migrate.plain_engine(database_url)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 1
     engine.dispose()
@@ -120,7 +120,7 @@ def test_replicas_may_upgrade_at_the_same_time(empty_database_url: str) -> None:
 
 
 def test_the_tables_in_code_are_those_that_the_migrations_make(database_url: str) -> None:
-    engine = migrate._engine(database_url)
+    engine = migrate.plain_engine(database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         differences = compare_metadata(context, metadata)

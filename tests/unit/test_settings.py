@@ -114,7 +114,7 @@ def test_every_wrong_setting_is_told_at_once() -> None:
 def test_serving_needs_a_bot_token_and_a_way_to_trust_requests() -> None:
     with pytest.raises(InvalidSettings, match=r"(?s)SLACK_BOT_TOKEN is missing.*SLACK_SIGNING_SECRET is missing"):
         require_slack(read_settings({}))
-    with pytest.raises(InvalidSettings, match="isn't a bot token") as error:
+    with pytest.raises(InvalidSettings, match="SLACK_BOT_TOKEN is a user token") as error:
         require_slack(read_settings({"SLACK_BOT_TOKEN": "xoxp-user-token", "SLACK_SIGNING_SECRET": "s"}))
     assert "xoxp-user-token" not in str(error.value)
     with pytest.raises(InvalidSettings, match="isn't an app-level token"):

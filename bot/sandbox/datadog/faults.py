@@ -25,6 +25,8 @@ class Faults:
 
     Instances: `invisible_gets` is how many GETs of each new instance answer INSTANCE_NOT_FOUND; `kind` is reported as
     the status kind of every unfinished instance; `missing` names attributes left out of a GET.
+
+    `clock_skew`: by how much the clock in the `Date` of its answers is ahead.
     """
 
     delay: float = 0
@@ -38,6 +40,7 @@ class Faults:
     invisible_gets: int = 0
     kind: str = ""
     missing: tuple[str, ...] = ()
+    clock_skew: float = 0
 
     def clear(self) -> None:
         """Everything works again."""

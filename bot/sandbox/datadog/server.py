@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Self
 
 from aiohttp import web
@@ -201,6 +202,7 @@ class LocalDatadog:
             response = answer(error.status, {"errors": [error.reason]})
         finally:
             self.requests.append(RequestSeen(request.method, request.raw_path, response.status if response else 0))
+        response.headers["Date"] = formatdate(time.time() + self.faults.clock_skew, usegmt=True)
         return response
 
     def _note_execution(self, instance: StoredInstance) -> None:

@@ -33,6 +33,14 @@ def _auth_test(site: Site, params: Json) -> Json:
     }
 
 
+def _bots_info(site: Site, params: Json) -> Json:
+    ws = site.workspace
+    if params.get("bot") != ws.bot_id:
+        raise ApiError("bot_not_found")
+    shown = {"id": ws.bot_id, "deleted": False, "name": ws.members[ws.bot_user_id].handle, "updated": 1700000000}
+    return {"bot": shown | {"app_id": ws.app_id, "user_id": ws.bot_user_id}}
+
+
 def _team_info(site: Site, params: Json) -> Json:
     ws = site.workspace
     return {"team": {"id": ws.team_id, "name": ws.team_name, "domain": ws.team_domain, "email_domain": ""}}
@@ -132,6 +140,9 @@ def _conversations_open(site: Site, params: Json) -> Json:
 
 
 def _connections_open(site: Site, params: Json) -> Json:
+    if "connections:write" not in site.workspace.app_token_scopes:
+        provided = ",".join(sorted(site.workspace.app_token_scopes))
+        raise ApiError("missing_scope", needed="connections:write", provided=provided)
     return {"url": site.socket_url()}
 
 
@@ -139,6 +150,7 @@ _READ_CHANNELS = tuple(_TYPE_SCOPES.values())
 METHODS = {
     "api.test": Method(_api_test),
     "auth.test": Method(_auth_test, per_minute=600),
+    "bots.info": Method(_bots_info, ("users:read",), 50),
     "team.info": Method(_team_info, ("team:read",), 50),
     "users.info": Method(_users_info, ("users:read",), 100),
     "users.list": Method(_users_list, ("users:read",), 20),

@@ -23,10 +23,14 @@ class Fault:
 
 
 class Faults:
-    """The faults in force. They never count as violations, since the bot can't help them."""
+    """The faults in force. They never count as violations, since the bot can't help them.
+
+    `clock_skew`, in seconds: by how much the clock in the `Date` of its answers is ahead.
+    """
 
     def __init__(self) -> None:
         self.delay = 0.0
+        self.clock_skew = 0.0
         self._faults: list[Fault] = []
 
     def fail(
@@ -57,12 +61,13 @@ class Faults:
 
     def clear(self) -> None:
         """Make everything work again."""
-        self.delay = 0.0
+        self.delay = self.clock_skew = 0.0
         self._faults.clear()
 
     def to_json(self) -> Json:
-        """`{"delay": seconds, "faults": [{method, error, status, retry_after, times, drop}]}`."""
-        return {"delay": self.delay, "faults": [asdict(fault) for fault in self._faults]}
+        """`{"delay": seconds, "clock_skew": seconds, "faults": [{method, error, status, retry_after, times, drop}]}`."""
+        faults = [asdict(fault) for fault in self._faults]
+        return {"delay": self.delay, "clock_skew": self.clock_skew, "faults": faults}
 
     def from_json(self, wanted: Json) -> None:
         """Replace all faults with those given in the form of `to_json`.
@@ -70,6 +75,6 @@ class Faults:
         Raises:
             TypeError, ValueError: a property is unknown or has the wrong type.
         """
-        delay = float(wanted.get("delay", 0))
+        delay, clock_skew = float(wanted.get("delay", 0)), float(wanted.get("clock_skew", 0))
         faults = [Fault(**fault) for fault in wanted.get("faults", [])]
-        self.delay, self._faults = delay, faults
+        self.delay, self.clock_skew, self._faults = delay, clock_skew, faults

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -65,6 +66,7 @@ class WebApi:
             return self._drop(request, name, params, at)
         self._record(Call(name, params, answer, at))
         headers["x-oauth-scopes"] = ",".join(sorted(self._site.workspace.scopes))
+        headers["Date"] = formatdate(time.time() + self._faults.clock_skew, usegmt=True)
         return web.json_response(answer, status=status, headers=headers)
 
     def _answer(self, name: str, params: Json, token: str | None) -> tuple[Json, int, dict[str, str]]:

@@ -47,6 +47,7 @@ class Workspace:
         self.home_tab = True  # whether the app shows a Home, as its manifest says
         self.should_escape = True
         self.scopes: set[str] = set(DEFAULT_SCOPES)
+        self.app_token_scopes = {"connections:write"}
         self.members: dict[str, Member] = {}
         self.channels: dict[str, Channel] = {}
         self.groups: dict[str, UserGroup] = {}

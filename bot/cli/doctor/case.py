@@ -1,0 +1,131 @@
+"""What several checks need to know, found out once: the policy file, and what the database holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import bootstrap
+from bot.domain.accounts import Account
+from bot.domain.audit import Record
+from bot.domain.catalogue import CatalogueEntry
+from bot.domain.errors import InvalidPolicy, InvalidSettings, NotRecorded
+from bot.domain.policy import EVERYWHERE, Grant, Policy
+from bot.domain.replicas import Replica
+from bot.policy_file.compile import compile_policy
+from bot.policy_file.reader import PolicySource, read_policy
+from bot.settings import Settings
+from bot.storage import migrate
+from bot.storage.condition import sqlite_file
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the database holds. `now` is its time."""
+
+    now: datetime
+    version: int
+    digest: str
+    entries: list[CatalogueEntry]
+    grants: list[Grant]
+    accounts: list[Account]
+    replicas: list[Replica]
+    sealed: dict[str, str]
+    records: list[Record]  # the first and the last
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known before a check begins.
+
+    `source` and `policy` are None for a file that is not there or not valid, and `wrong` says why; `held` is None where
+    the database can't be read or has another schema.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    source: PolicySource | None
+    policy: Policy | None
+    wrong: str
+    held: Held | None
+
+    def now(self) -> datetime:
+        """The database's time, which is what replicas' times are; without one, ours."""
+        return self.held.now if self.held else datetime.now(UTC)
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """Every Datadog account beside the environment's own: in force, and of the file."""
+        found = [*(self.held.accounts if self.held else ()), *(self.policy.accounts if self.policy else ())]
+        return {account.name: account for account in found}
+
+    @property
+    def entries(self) -> dict[str, CatalogueEntry]:
+        """Every workflow: in force, and of the file."""
+        found = [*(self.held.entries if self.held else ()), *(self.policy.entries if self.policy else ())]
+        return {entry.name: entry for entry in found}
+
+    @property
+    def grants(self) -> list[Grant]:
+        """Every grant: in force, and of the file."""
+        return [*(self.held.grants if self.held else ()), *(self.policy.grants if self.policy else ())]
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that rules name."""
+        return sorted({grant.channel for grant in self.grants} - {EVERYWHERE})
+
+    @property
+    def groups(self) -> list[str]:
+        """The user groups that rules name."""
+        return sorted({grant.subject for grant in self.grants if grant.subject.startswith("S")})
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """The bots that serve, and those that stopped without a word lately."""
+        return self.held.replicas if self.held else []
+
+
+async def open_case(settings: Settings, environment: Mapping[str, str]) -> Case:
+    """Find out what can be found out. What keeps something from being found out is told by the checks."""
+    source, policy, wrong = None, None, ""
+    try:
+        source = read_policy(settings.policy_file)
+        policy = compile_policy(source, None)
+    except InvalidPolicy as error:
+        source, wrong = None, str(error)
+    return Case(settings, environment, source, policy, wrong, await _held(settings))
+
+
+async def _held(settings: Settings) -> Held | None:
+    url = settings.database_url.get_secret_value()
+    try:
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            return None  # opening it would make it
+        current, newest = await asyncio.to_thread(migrate.revisions, url)
+        if current != newest:
+            return None
+        async with bootstrap.open_store(settings) as store:
+            return await store.read(_read)
+    except (sa.exc.SQLAlchemyError, OSError, InvalidSettings, NotRecorded):
+        return None
+
+
+def _read(tx: Any) -> Held:
+    return Held(
+        now=tx.now,
+        version=tx.policy_version(),
+        digest=tx.policy_digest(),
+        entries=tx.entries(),
+        grants=tx.all_grants(),
+        accounts=tx.accounts(),
+        replicas=tx.replicas(),
+        sealed=tx.sealed_inputs(),
+        records=[*tx.records(0, 1), *tx.last_records(1)],
+    )

@@ -1,0 +1,133 @@
+"""The database: there, of the right schema, on a disk that holds what it is given, and with keys that fit what is in it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot import bootstrap
+from bot.cli.doctor.case import Case, Held
+from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
+from bot.domain.audit import link
+from bot.domain.errors import InvalidSettings, UnreadableSecret
+from bot.settings import Settings
+from bot.storage import migrate
+from bot.storage.condition import network_file_system, refuses_writing, sqlite_file, waits_for_the_disk
+
+says = Says(Area.DATABASE)
+
+
+async def check_database(case: Case) -> Findings:
+    """From the outside in: what can't be reached isn't asked further."""
+    url = case.settings.database_url.get_secret_value()
+    try:
+        file = sqlite_file(url)
+    except InvalidSettings as error:
+        yield says.fail(Check.CONNECTION, str(error))
+        return
+    if file is not None and not file.exists():
+        yield says.fail(Check.CONNECTION, f"there is no file {file} yet.", "Run: workflow-bot db upgrade")
+        return
+    yield Looking("whether the database answers")
+    try:
+        current, newest = await asyncio.to_thread(migrate.revisions, url)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        yield _unreachable(cause, file)
+        return
+    yield says.ok(Check.CONNECTION, f"{file}" if file else "Postgres answers")
+    yield _schema(current, newest)
+    if file is not None:
+        yield _storage(file)
+    elif not await asyncio.to_thread(waits_for_the_disk, url):
+        found = "synchronous_commit is off: a crash of the server can forget that a run was launched."
+        yield says.fail(Check.STORAGE, found, "ALTER ROLE … SET synchronous_commit = on")
+    else:
+        yield says.ok(Check.STORAGE, "a commit is on the disk when it returns")
+    if current == newest:
+        yield await _writing(url)
+    if case.held is not None:
+        for finding in (_encryption_key(case.settings, case.held), _audit_key(case.settings, case.held)):
+            if finding is not None:
+                yield finding
+
+
+def _unreachable(cause: str, file: Path | None) -> Finding:
+    if file is None:
+        advice = (
+            "Check host, port, name and password in DATABASE_URL, and that the server runs and lets this machine in."
+        )
+    else:
+        advice = (
+            f"Check that it is an SQLite file, and that the user who runs the bot may read and write {file.parent}."
+        )
+    return says.fail(Check.CONNECTION, f"the database can't be opened: {cause}.", advice)
+
+
+def _schema(current: str | None, newest: str | None) -> Finding:
+    if current == newest:
+        return says.ok(Check.SCHEMA, f"revision {current}, what this version needs")
+    if current is None:
+        return says.fail(Check.SCHEMA, "the database is empty.", "Run: workflow-bot db upgrade")
+    if migrate.is_ahead(current):
+        found = f"at revision {current}, which this version doesn't know: a newer version of the bot has made it."
+        return says.fail(
+            Check.SCHEMA, found, "Run the newer version here too, or go back to the backup made before it."
+        )
+    return says.fail(
+        Check.SCHEMA, f"at revision {current}; this version needs {newest}.", "Run: workflow-bot db upgrade"
+    )
+
+
+def _storage(file: Path) -> Finding:
+    kind = network_file_system(file)
+    if kind:
+        found = f"{file} is on a network file system ({kind}), where SQLite loses and mixes up what is written."
+        return says.fail(Check.STORAGE, found, "Put it on a local disk, or use Postgres.")
+    return says.ok(Check.STORAGE, "on a local disk")
+
+
+async def _writing(url: str) -> Finding:
+    refusal = await asyncio.to_thread(refuses_writing, url)
+    if not refusal:
+        return says.ok(Check.WRITING, "the bot may write")
+    advice = (
+        "Give the user who runs the bot the right to write: to the file and its folder (SQLite), or to the tables"
+        " (Postgres; a standby never takes writes)."
+    )
+    return says.fail(Check.WRITING, f"nothing can be written: {refusal}.", advice)
+
+
+def _encryption_key(settings: Settings, held: Held) -> Finding | None:
+    if not held.sealed:
+        return None
+    sealer = bootstrap.build_sealer(settings)
+    lost = []
+    for run_id, sealed in sorted(held.sealed.items()):
+        try:
+            sealer.unseal(sealed)
+        except UnreadableSecret:
+            lost.append(run_id)
+    if not lost:
+        return says.ok(Check.ENCRYPTION_KEY, f"opens what is sealed for {len(held.sealed)} run(s)")
+    found = f"doesn't open the secret inputs of {len(lost)} run(s), such as {lost[0]}: it was changed."
+    advice = (
+        "Put the old key back behind the new one (ENCRYPTION_KEY=new,old). Where it wasn't set before, the old key was"
+        " the signing secret, or in Socket Mode the bot token."
+    )
+    return says.fail(Check.ENCRYPTION_KEY, found, advice)
+
+
+def _audit_key(settings: Settings, held: Held) -> Finding | None:
+    if not held.records:
+        return None
+    key = settings.audit_key.get_secret_value().encode() or None
+    if all(link(record.body, key) == record.hash for record in held.records):
+        return says.ok(Check.AUDIT_KEY, "fits the audit trail")
+    last = held.records[-1]
+    unkeyed = link(last.body, None) == last.hash
+    found = f"isn't the key that record {last.seq} of the audit trail was chained with"
+    found += ": none was set then." if unkeyed else ": it was changed or is missing."
+    return says.fail(Check.AUDIT_KEY, found, "Put the old one back; a chain has one key for good.")

@@ -1,0 +1,87 @@
+"""The settings themselves: complete, in files that can be trusted, and with the keys that should be there."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.cli.doctor.case import Case
+from bot.cli.doctor.findings import Area, Check, Finding, Findings, Says
+from bot.domain.errors import InvalidSettings
+from bot.settings import require_datadog, require_slack
+
+says = Says(Area.SETTINGS)
+RANDOM = "Set it to a long random text, such as `openssl rand -base64 32` prints, and keep it."
+
+
+async def check_settings(case: Case) -> Findings:
+    """What can be told without asking anybody."""
+    missing = []
+    for require in (require_slack, require_datadog):
+        try:
+            require(case.settings)
+        except InvalidSettings as error:
+            missing += str(error).split("\n")
+    for line in missing:
+        yield wrong_setting(line)
+    if not missing:
+        yield says.ok(Check.SETTINGS, "complete")
+    yield _secret_files(case)
+    if not case.settings.admins:
+        yield says.look(
+            Check.ADMINS, "nobody is named, so refusals can't say whom to ask.", "Set it to Slack user ids."
+        )
+    if not case.settings.audit_channel:
+        found = "not set, so the audit trail has no witness outside the database."
+        yield says.look(
+            Check.AUDIT_CHANNEL, found, "Make a private channel, invite the bot, and set it to the channel's id."
+        )
+    if not case.settings.encryption_key.get_secret_value():
+        found = "not set: secret inputs are sealed with a key made from a Slack secret, and lost when that is changed."
+        yield says.look(Check.ENCRYPTION_KEY, found, RANDOM)
+    begun = case.held is not None and case.held.records  # a chain has one key for good, or none
+    if not case.settings.audit_key.get_secret_value() and not begun:
+        found = "not set: whoever owns the database could write the whole audit trail anew with fitting hashes."
+        yield says.look(Check.AUDIT_KEY, found, f"{RANDOM} Do it before the first record.")
+
+
+def wrong_setting(line: str) -> Finding:
+    """A setting that is wrong, from its sentence: what is so, and after the first full stop what to do."""
+    found, _, advice = line.partition(". ")
+    return says.fail(Check.SETTINGS, f"{found.rstrip('.')}.", advice)
+
+
+def _secret_files(case: Case) -> Finding:
+    files = _named_files(case)
+    if not files:
+        return says.ok(Check.SECRET_FILES, "none; secrets are in the environment")
+    unreadable, open_to_all = [], []
+    for variable, path in files.items():
+        try:
+            mode = path.stat().st_mode
+            path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it isn't text"
+            unreadable.append(f"{variable} ({path}: {reason})")
+            continue
+        if mode & stat.S_IROTH:
+            open_to_all.append(f"{variable} ({path})")
+    if unreadable:
+        advice = "Check the path, and that the user who runs the bot may read the file."
+        return says.fail(Check.SECRET_FILES, f"can't be read: {', '.join(unreadable)}.", advice)
+    if open_to_all:
+        found = f"everybody on the machine can read {', '.join(open_to_all)}."
+        return says.look(Check.SECRET_FILES, found, "chmod 0400, or 0440 with a group of its own.")
+    return says.ok(Check.SECRET_FILES, f"{len(files)}, readable by the bot and not by everybody")
+
+
+def _named_files(case: Case) -> Mapping[str, Path]:
+    """The files that hold secrets, by the variable that names them; those of the policy's accounts too."""
+    secret = [info.alias or name for name, info in type(case.settings).model_fields.items()]
+    for account in case.accounts.values():
+        secret += [account.api_key_env, account.app_key_env, account.access_token_env]
+    named = {
+        f"{variable}_FILE": case.environment.get(f"{variable}_FILE", "").strip() for variable in secret if variable
+    }
+    return {variable: Path(path) for variable, path in named.items() if path}
