@@ -145,6 +145,13 @@ def test_every_audit_act_is_documented_and_no_other() -> None:
     assert sorted(_first_cells("docs/audit.md")) == sorted(Act)
 
 
+def test_every_check_of_doctor_is_documented_and_no_other() -> None:
+    from bot.cli.doctor.findings import Area, Check
+
+    assert sorted(_first_cells("docs/doctor.md")) == sorted(Check)
+    assert re.findall(r"^## `(.*)`$", text(Path("docs/doctor.md")), re.MULTILINE) == list(Area)
+
+
 def test_every_subcommand_is_documented_and_no_other() -> None:
     from bot.slack.ids import COMMAND, Subcommand
 

@@ -25,7 +25,7 @@ async def check_database(case: Case) -> Findings:
     try:
         file = sqlite_file(url)
     except InvalidSettings as error:
-        yield says.fail(Check.CONNECTION, str(error))
+        yield says.wrong(Check.CONNECTION, str(error), "docs/settings.md says what DATABASE_URL takes.")
         return
     if file is not None and not file.exists():
         yield says.fail(Check.CONNECTION, f"there is no file {file} yet.", "Run: workflow-bot db upgrade")

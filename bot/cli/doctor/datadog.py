@@ -31,7 +31,7 @@ async def check_datadog(case: Case) -> Findings:
     try:
         site = find_site(case.settings.dd_site)
     except InvalidSettings as error:
-        yield says.fail(Check.SITE, str(error))
+        yield says.wrong(Check.SITE, str(error), SITE)
         return
     if site.warning:
         yield says.look(Check.SITE, site.warning, "Ask Datadog whether it is on for your organisation.")
@@ -43,7 +43,7 @@ async def check_datadog(case: Case) -> Findings:
             async for finding in _accounts(case, accounts):
                 yield finding
     except InvalidSettings as error:
-        yield says.fail(Check.KEYS, str(error))
+        yield says.wrong(Check.KEYS, str(error), "Copy the keys again from Organization Settings.")
 
 
 async def _accounts(case: Case, accounts: Accounts) -> Findings:

@@ -47,9 +47,8 @@ async def check_settings(case: Case) -> Findings:
 
 
 def wrong_setting(line: str) -> Finding:
-    """A setting that is wrong, from its sentence: what is so, and after the first full stop what to do."""
-    found, _, advice = line.partition(". ")
-    return says.fail(Check.SETTINGS, f"{found.rstrip('.')}.", advice)
+    """A setting that is wrong, from the words in which the bot refuses to start."""
+    return says.wrong(Check.SETTINGS, line, "docs/settings.md says what it takes.")
 
 
 def _secret_files(case: Case) -> Finding:

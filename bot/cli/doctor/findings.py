@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+SENTENCES = re.compile(r"(?<=[.?]) (?=[A-Z])")
 
 
 class Area(StrEnum):
@@ -97,5 +100,12 @@ class Says:
     def look(self, check: Check, found: str, advice: str, subject: str = "") -> Finding:
         return Finding(self.area, check, State.LOOK, found, advice, subject)
 
-    def fail(self, check: Check, found: str, advice: str = "", subject: str = "") -> Finding:
+    def fail(self, check: Check, found: str, advice: str, subject: str = "") -> Finding:
         return Finding(self.area, check, State.FAIL, found, advice, subject)
+
+    def wrong(self, check: Check, words: str, otherwise: str, subject: str = "") -> Finding:
+        """From an error's words: its first sentence is what is so, the rest what to do; `otherwise` where there is none."""
+        found, *rest = SENTENCES.split(words, maxsplit=1)
+        return self.fail(
+            check, found if found.endswith((".", "?")) else f"{found}.", rest[0] if rest else otherwise, subject
+        )

@@ -47,8 +47,7 @@ async def check_slack(case: Case) -> Findings:
         try:
             require_slack(case.settings)
         except InvalidSettings as error:
-            found, _, advice = str(error).split("\n")[0].removeprefix("SLACK_BOT_TOKEN ").partition(". ")
-            yield says.fail(Check.BOT_TOKEN, f"{found}.", advice)
+            yield says.wrong(Check.BOT_TOKEN, str(error).split("\n")[0].removeprefix("SLACK_BOT_TOKEN "), NEW_TOKEN)
         return
     async with aiohttp.ClientSession() as session:
         client = bootstrap.build_client(case.settings, session)
