@@ -1,19 +1,32 @@
-"""`db`: the database's schema."""
+"""`db`: the database's schema, backups of it, and moving it elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import click
 import sqlalchemy as sa
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bot.cli.output import load_settings, sentences, words
-from bot.domain.errors import NotRecorded
+from bot import bootstrap
+from bot.cli.output import load_settings, sentences, wait_for, words
+from bot.domain.errors import NotRecorded, Refused
+from bot.domain.replicas import Replica
 from bot.settings import Settings
 from bot.storage import migrate
+from bot.storage.backup import back_up
+from bot.storage.condition import sqlite_file
+from bot.storage.move import move as move_rows
 
 
 @click.group()
 def db() -> None:
-    """The database's schema."""
+    """The database: its schema, backups, and moving to another one."""
 
 
 @db.command()
@@ -35,3 +48,76 @@ def upgrade_schema(settings: Settings) -> None:
             f"The database can't be brought up to date: {str(cause).strip().splitlines()[0]}"
             " Check DATABASE_URL, that the server runs, and that the bot may create tables."
         ) from error
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@sentences
+def backup(file: Path) -> None:
+    """Copy the SQLite database into FILE, whole and checked, while the bot goes on serving."""
+    source = sqlite_file(load_settings().database_url.get_secret_value())
+    if source is None:
+        raise Refused("This is a Postgres: back it up with pg_dump, as docs/operations.md says.")
+    if not source.exists():
+        raise Refused(f"There is no database at {source}.")
+    try:
+        size = back_up(source, file)
+    except (sqlite3.Error, OSError) as error:
+        raise NotRecorded(f"No backup was made: {error}.") from error
+    words.print(f"Backed up {source} to {file}: {size:,} bytes, whole.", markup=False)
+
+
+@db.command()
+@click.option("--to", "target", required=True, help="Where to: postgresql://… or sqlite:///…, with nothing in it.")
+@sentences
+def move(target: str) -> None:
+    """Copy everything into another, empty database, verify the audit trail there, and leave this one as it is.
+
+    Stop the bot first. A password need not be in the URL: PGPASSWORD and ~/.pgpass count.
+    """
+    settings = load_settings()
+    source = settings.database_url.get_secret_value()
+    file, other = sqlite_file(source), sqlite_file(target)
+    if file is not None and not file.exists():
+        raise Refused(f"There is no database at {file}.")
+    if sa.make_url(source) == sa.make_url(target) or (file and other and file.resolve() == other.resolve()):
+        raise Refused("That is the database itself. Name another one.")
+    serving = wait_for(_serving(settings))
+    if serving:
+        hosts = ", ".join(sorted({replica.host for replica in serving}))
+        raise Refused(f"A bot serves from this database ({hosts}). Stop it first, so that nothing is left behind.")
+    key = settings.audit_key.get_secret_value().encode() or None
+    with _database_words(), _progress() as progress:
+        tasks = {}
+
+        def show(table: str, done: int, total: int) -> None:
+            if table not in tasks:
+                tasks[table] = progress.add_task(table, total=total)
+            progress.update(tasks[table], completed=done)
+
+        rows = move_rows(source, target, key, show)
+    words.print(f"Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
+    words.print(f"The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
+    words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
+
+
+async def _serving(settings: Settings) -> list[Replica]:
+    current, newest = await asyncio.to_thread(migrate.revisions, settings.database_url.get_secret_value())
+    if current != newest:
+        return []  # refused for that very soon
+    async with bootstrap.open_store(settings) as store:
+        return await store.read(lambda tx: [replica for replica in tx.replicas() if replica.is_alive(tx.now)])
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=words, disable=not sys.stderr.isatty())
+
+
+@contextlib.contextmanager
+def _database_words() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise NotRecorded(f"Nothing was moved: {str(cause).strip().splitlines()[0]}") from error

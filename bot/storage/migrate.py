@@ -35,7 +35,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     """
 
     def action(config: Config) -> None:
-        current = MigrationContext.configure(config.attributes["connection"]).get_current_revision()
+        current = revision_of(config.attributes["connection"])
         if revision == "head" and is_ahead(current):
             log.warning("the database's schema is newer than this version of the bot; it is left as it is")
         else:
@@ -51,13 +51,29 @@ def downgrade(url: str, revision: str) -> None:
 
 def revisions(url: str) -> tuple[str | None, str | None]:
     """The revision that the database has, and the newest that this version of the bot knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
     engine = plain_engine(url)
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision(), newest
+            return revision_of(connection), newest()
     finally:
         engine.dispose()
+
+
+def newest() -> str | None:
+    """The newest revision that this version of the bot knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision that the database has; None where it has none of our tables."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def config_for(connection: sa.Connection) -> Config:
+    """What Alembic's commands need, to run on this connection and inside its transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
 
 
 def is_ahead(revision: str | None) -> bool:
@@ -73,9 +89,7 @@ def _run(url: str, action: Callable[[Config], None]) -> None:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            config = _config()
-            config.attributes["connection"] = connection
-            action(config)
+            action(config_for(connection))
     finally:
         engine.dispose()
 

@@ -30,8 +30,8 @@ class ReplicaRows:
         """Write what a process says of itself, and take away what others left behind long ago. Returns its id."""
         values = asdict(replica)
         if not self.connection.execute(_UPDATE, {"replica": replica.id, **values}).rowcount:
-            self.connection.execute(sa.insert(replicas), values)
             self.connection.execute(sa.delete(replicas).where(replicas.c.seen_at <= self.now - KEPT))
+            self.connection.execute(sa.insert(replicas), values)
         return replica.id
 
     def forget_replica(self, replica_id: str) -> None:

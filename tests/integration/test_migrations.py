@@ -1,34 +1,21 @@
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from bot.domain.accounts import Account
-from bot.domain.locks import Lock
-from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.storage import migrate
-from bot.storage.engine import open_engines
-from bot.storage.store import SqlStore
 from bot.storage.tables import metadata
-from tests.integration.chain import act, whole_chain
+from tests.integration.chain import whole_chain
 from tests.integration.conftest import OpenStore
-from tests.made_up import NOON, entry, run
+from tests.integration.filled import empty_tables, fill
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-POLICY = Policy(
-    (entry(),),
-    (Grant(Effect.ALLOW, "*", "*", rule=1),),
-    (Freeze(("*",), NOON, NOON, "a release"),),
-    (Account("other", "datadoghq.eu", "A", "B", ""),),
-)
 UPGRADE = "import sys; from bot.storage.migrate import upgrade; upgrade(sys.argv[1])"
 
 
@@ -38,24 +25,6 @@ def tables(url: str) -> set[str]:
         return set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
     finally:
         engine.dispose()
-
-
-def fill(url: str) -> None:
-    def work(tx: Any) -> None:
-        tx.insert_run(run())
-        tx.announce_run(run(), tx.now)
-        tx.announce_end(run())
-        tx.add_lock(Lock(entry().name, {}, "U01ALICE", "Alice", "a deploy", NOON, NOON))
-        tx.replace_policy(POLICY, digest="d" * 64, source="", applied_by="me")
-        tx.record(act("one"))
-
-    async def write() -> None:
-        store = SqlStore(*open_engines(url), b"audit key")
-        store.start()
-        await store.write(work)
-        await store.close()
-
-    asyncio.run(write())
 
 
 def offered(url: str) -> list[str]:
@@ -76,6 +45,7 @@ def test_migrations_go_up_and_down_and_up_again_with_rows_in_every_table(empty_d
     assert current == newest
     assert tables(url) == set(metadata.tables)
     fill(url)
+    assert empty_tables(url) == set()
     migrate.downgrade(url, "base")
     assert tables(url) == set()
     migrate.upgrade(url)
@@ -109,7 +79,7 @@ def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> 
     migrate.upgrade(database_url)
     engine = migrate.plain_engine(database_url)
     with engine.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 1
+        assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 2
     engine.dispose()
 
 

@@ -1,0 +1,144 @@
+"""Everything from one database into another, in one transaction there: all of it, byte for byte, or nothing.
+
+Driven by the tables as they are declared, so that a new table comes along by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from sqlalchemy.dialects import postgresql
+
+from bot.domain.audit import GENESIS, link
+from bot.domain.errors import Refused
+from bot.storage import migrate
+from bot.storage.tables import audit_head, audit_records, metadata
+
+AT_ONCE = 1000  # rows read and written together
+
+Progress = Callable[[str, int, int], None]  # table, rows done, rows in all
+
+
+def move(source_url: str, target_url: str, audit_key: bytes | None, progress: Progress) -> dict[str, int]:
+    """Copy every row, then read the audit trail back and verify it. Returns how many rows each table has.
+
+    The source is only read, and nobody can write to it meanwhile. Raises Refused where one of the two is not as it has to
+    be, and sqlalchemy errors; then the target is as empty as before.
+    """
+    current, newest = migrate.revisions(source_url)
+    if current != newest:
+        raise Refused(
+            f"The database to move from is at revision {current}, and this version of the bot needs {newest}. Nothing was"
+            " moved. Run: workflow-bot db upgrade"
+        )
+    source_engine, target_engine = migrate.plain_engine(source_url), migrate.plain_engine(target_url)
+    try:
+        with source_engine.connect() as connection, target_engine.begin() as target:
+            source = _held_still(connection)
+            _insist_on_empty(target)
+            command.upgrade(migrate.config_for(target), "head")
+            rows = {table.name: _copy(table, source, target, progress) for table in metadata.sorted_tables}
+            _verify(source, target, audit_key)
+            source.rollback()
+            return rows
+    finally:
+        source_engine.dispose()
+        target_engine.dispose()
+
+
+def _held_still(source: sa.Connection) -> sa.Connection:
+    """Keep everybody from writing until we are done, and see one state of it all. SQLite's BEGIN IMMEDIATE does that."""
+    if source.dialect.name == "postgresql":
+        source = source.execution_options(isolation_level="REPEATABLE READ")
+        names = ", ".join(source.dialect.identifier_preparer.format_table(table) for table in metadata.sorted_tables)
+        source.execute(sa.text(f"LOCK TABLE {names} IN SHARE MODE"))
+    return source
+
+
+def _insist_on_empty(target: sa.Connection) -> None:
+    there = sa.inspect(target).get_table_names()
+    if there:
+        raise Refused(
+            f"The database to move to is not empty: it has {len(there)} table(s), such as {min(there)}. Nothing was"
+            " moved. Name a new one."
+        )
+
+
+def _copy(table: sa.Table, source: sa.Connection, target: sa.Connection, progress: Progress) -> int:
+    count = sa.select(sa.func.count()).select_from(table)
+    total = source.execute(count).scalar_one()
+    if target.execute(count).scalar_one():
+        target.execute(sa.delete(table))  # the first rows, which the migrations have made
+    statement = sa.insert(table).values({column.name: _bound(column, target) for column in table.columns})
+    done = 0
+    progress(table.name, done, total)
+    for rows in _read(table, source):
+        target.execute(statement, rows)
+        done += len(rows)
+        progress(table.name, done, total)
+    arrived = target.execute(count).scalar_one()
+    if not done == total == arrived:
+        raise Refused(f"Of {total} rows of {table.name}, {arrived} arrived. Nothing was moved.")
+    _go_on_counting(table, target)
+    return done
+
+
+def _read(table: sa.Table, source: sa.Connection) -> Iterator[list[dict[str, Any]]]:
+    columns = [_as_written(column).label(f"new_{column.name}") for column in table.columns]
+    query = sa.select(*columns).order_by(*table.primary_key.columns)
+    with source.execution_options(yield_per=AT_ONCE).execute(query) as result:
+        for part in result.mappings().partitions():
+            yield [dict(row) for row in part]
+
+
+def _as_written(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """JSON as its text, so that it isn't written anew in another way, and no JSON stays no JSON."""
+    return sa.cast(column, sa.Text) if isinstance(column.type, sa.JSON) else column
+
+
+def _bound(column: sa.Column[Any], target: sa.Connection) -> sa.ColumnElement[Any]:
+    if not isinstance(column.type, sa.JSON):
+        return sa.bindparam(f"new_{column.name}", type_=column.type)
+    text = sa.bindparam(f"new_{column.name}", type_=sa.Text)
+    return sa.cast(text, postgresql.JSON) if target.dialect.name == "postgresql" else sa.type_coerce(text, sa.Text)
+
+
+def _go_on_counting(table: sa.Table, target: sa.Connection) -> None:
+    """A number that the database gives is not given twice. SQLite looks at the rows; Postgres has to be told."""
+    column = table.autoincrement_column
+    if column is None or target.dialect.name != "postgresql":
+        return
+    sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+    last = sa.select(sa.func.max(column)).scalar_subquery()
+    target.execute(sa.select(sa.func.setval(sequence, sa.func.coalesce(last, 1), last.is_not(None))))
+
+
+def _verify(source: sa.Connection, target: sa.Connection, audit_key: bytes | None) -> None:
+    """The trail is the same on both sides, and one chain: each hash over its record, which names the hash before."""
+    seq, prev = 0, GENESIS
+    for mine, theirs in zip(_trail(source), _trail(target), strict=True):
+        if mine != theirs:
+            raise Refused(f"Record {mine[0]} of the audit trail did not arrive as it was. Nothing was moved.")
+        seq += 1
+        number, body, digest, names = theirs
+        if number != seq or names != prev or link(body, audit_key) != digest:
+            raise Refused(
+                f"The audit trail is not one chain at record {number}: it was changed, or AUDIT_KEY isn't the key it was"
+                " written with. Nothing was moved. See: workflow-bot doctor database"
+            )
+        prev = digest
+    head = target.execute(sa.select(audit_head.c.seq, audit_head.c.hash)).one()
+    if tuple(head) != (seq, prev):
+        raise Refused(f"The audit trail ends at record {seq}, and its head says {head.seq}. Nothing was moved.")
+
+
+def _trail(connection: sa.Connection) -> Iterator[tuple[int, bytes, str, str]]:
+    query = sa.select(audit_records.c.seq, audit_records.c.body, audit_records.c.hash).order_by(audit_records.c.seq)
+    with connection.execution_options(yield_per=AT_ONCE).execute(query) as result:
+        for row in result:
+            body = bytes(row.body)
+            yield row.seq, body, row.hash, str(json.loads(body).get("prev"))

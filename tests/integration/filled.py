@@ -1,0 +1,82 @@
+"""A database with something in every table. A new table that gets nothing here fails the tests that ask for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.accounts import Account
+from bot.domain.locks import Lock
+from bot.domain.policy import Effect, Freeze, Grant, Policy
+from bot.domain.replicas import Replica
+from bot.domain.runs import State
+from bot.storage import migrate
+from bot.storage.engine import open_engines
+from bot.storage.store import SqlStore
+from bot.storage.tables import metadata
+from tests.integration.chain import KEY, act
+from tests.made_up import NOON, entry, run
+
+POLICY = Policy(
+    (entry(),),
+    (Grant(Effect.ALLOW, "*", "*", rule=1),),
+    (Freeze(("*",), NOON, NOON, "a release"),),
+    (Account("other", "datadoghq.eu", "A", "B", ""),),
+)
+ENDED = run(
+    id="R-ENDED00001",
+    request_key="key-2",
+    state=State.SUCCEEDED,
+    due=None,
+    inputs={"text": "é 🙂 \u2028 \\", "big": 2**53, "none": None, "list": [1.5, True]},
+    outputs={"pods": 6, "nested": {"b": 1, "a": [None]}},
+    launched_at=NOON,
+    ended_at=NOON,
+)
+
+
+def fill(url: str, records: int = 1, key: bytes = KEY) -> None:
+    """Something in every table, and so many records in the trail."""
+
+    def work(tx: Any) -> None:
+        for one in (run(), ENDED):
+            tx.insert_run(one)
+        tx.announce_run(run(), tx.now)
+        tx.announce_end(run())
+        tx.add_lock(Lock(entry().name, {}, "U01ALICE", "Alice", "a deploy", NOON, NOON))
+        tx.add_lock(Lock(entry().name, {"env": "staging"}, "U01ALICE", "Alice", "a deploy", NOON, NOON))
+        tx.replace_policy(POLICY, digest="d" * 64, source="version: 1 # “é”", applied_by="me")
+        tx.report_replica(Replica("r" * 32, "host", "0.1.0", False, NOON, NOON))
+        for number in range(records):
+            tx.record(replace(act(f"number-{number}"), facts={"inputs": {"text": "é 🙂"}}))
+
+    async def write() -> None:
+        store = SqlStore(*open_engines(url), key)
+        store.start()
+        await store.write(work)
+        await store.close()
+
+    asyncio.run(write())
+
+
+def empty_tables(url: str) -> set[str]:
+    """The tables that have no row."""
+    return {name for name, rows in contents(url).items() if not rows}
+
+
+def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table as it is stored, JSON as its text, in the order of the primary keys."""
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return {table.name: _rows(connection, table) for table in metadata.sorted_tables}
+    finally:
+        engine.dispose()
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> list[tuple[Any, ...]]:
+    columns = [sa.cast(c, sa.Text) if isinstance(c.type, sa.JSON) else c for c in table.columns]
+    return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*table.primary_key.columns))]
