@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.house_rules.repository import text
+from tests.house_rules.repository import ROOT, text
 
 
 def _instructions(keyword: str) -> list[str]:
@@ -40,3 +42,26 @@ def test_what_is_private_or_local_does_not_reach_the_image() -> None:
 def test_the_image_has_a_health_check_and_listens_to_the_outside() -> None:
     assert len(_instructions("HEALTHCHECK")) == 1
     assert any("HOST=0.0.0.0" in line for line in _instructions("ENV"))
+
+
+def _hadolint(file: Path) -> str:
+    """What the linter for Dockerfiles says (it looks into the shell of each RUN too); nothing where all is well."""
+    program = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([program, "--no-color", file], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    assert _hadolint(ROOT / "Dockerfile") == ""
+
+
+def test_hadolint_would_say_it(tmp_path: Path) -> None:
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text("FROM debian:latest\nRUN cd /tmp && echo $x | cat\n")
+    said = _hadolint(wrong)
+    assert {rule for rule in ("DL3007", "DL3003", "DL4006", "SC2086") if rule in said} == {
+        "DL3007",
+        "DL3003",
+        "DL4006",
+        "SC2086",
+    }

@@ -1,0 +1,218 @@
+"""What is in deploy/ is what Kubernetes and Compose take, confines the bot, and names only settings that there are."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+from pydantic import SecretStr
+from ruamel.yaml import YAML
+
+from bot.settings import Settings, read_settings
+from bot.storage.engine import parse_url
+from tests.house_rules.repository import ROOT, files_like, project, text
+
+KUBERNETES = [path for path in files_like("deploy/kubernetes/*.yaml") if path.name != "kustomization.yaml"]
+VERSIONS = [
+    "1.30",
+    "1.33",
+    kubernetes_validate.latest_version(),
+]  # the oldest that clouds still run, one between, the newest
+SETTINGS = {info.alias: info.annotation is SecretStr for info in Settings.model_fields.values()}
+
+
+def load(path: Path | str) -> Any:
+    """As Kubernetes and Compose read it: YAML 1.1, in which 0440 is octal."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
+    return yaml.load(text(Path(path)))
+
+
+def resource(kind: str) -> Any:
+    """The one resource of a kind."""
+    (found,) = [each for each in map(load, KUBERNETES) if each["kind"] == kind]
+    return found
+
+
+def pod() -> Any:
+    return resource("Deployment")["spec"]["template"]["spec"]
+
+
+def containers() -> list[Any]:
+    return [*pod()["initContainers"], *pod()["containers"]]
+
+
+# ----------------------------------------------------------------------------------------------------------- Kubernetes
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
+def test_kubernetes_takes_every_file(path: Path, version: str) -> None:
+    kubernetes_validate.validate(load(path), version, strict=True)
+
+
+def test_the_schemas_refuse_what_they_should() -> None:
+    wrong = copy.deepcopy(resource("Deployment"))
+    wrong["spec"]["template"]["spec"]["containers"][0]["securityContext"]["readOnlyRoot"] = True
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+def test_the_list_of_files_is_complete() -> None:
+    listed = load("deploy/kubernetes/kustomization.yaml")
+    assert sorted(listed["resources"]) == sorted(path.name for path in KUBERNETES)
+    assert [(image["name"], image["newTag"]) for image in listed["images"]] == [("workflow-bot", project()["version"])]
+    assert {each["image"] for each in containers()} == {"workflow-bot"}
+
+
+def test_two_replicas_of_which_one_always_serves() -> None:
+    spec = resource("Deployment")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    budget = resource("PodDisruptionBudget")["spec"]
+    assert budget["minAvailable"] == 1
+    labels = spec["template"]["metadata"]["labels"]
+    for selector in (spec["selector"], budget["selector"], resource("NetworkPolicy")["spec"]["podSelector"]):
+        assert selector["matchLabels"] == labels
+    assert resource("Service")["spec"]["selector"] == labels
+
+
+def test_no_container_of_the_pod_may_become_root_gain_a_privilege_or_write_to_its_root() -> None:
+    context = pod()["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] == context["fsGroup"] == 10001
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod()["automountServiceAccountToken"] is False
+    for container in containers():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_the_schema_is_brought_up_to_date_before_the_bot_serves() -> None:
+    assert [each["args"] for each in pod()["initContainers"]] == [["db", "upgrade"]]
+    assert [each["args"] for each in pod()["containers"]] == [["serve", "--no-migrate"]]
+
+
+def test_liveness_asks_for_the_process_alone_and_readiness_for_all() -> None:
+    (bot,) = pod()["containers"]
+    assert bot["livenessProbe"]["httpGet"]["path"] == bot["startupProbe"]["httpGet"]["path"] == "/healthz"
+    assert bot["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert pod()["terminationGracePeriodSeconds"] == 90
+
+
+def test_secrets_are_files_that_their_group_alone_can_read() -> None:
+    (volume,) = [each["secret"] for each in pod()["volumes"] if "secret" in each]
+    assert volume["defaultMode"] == 0o440
+    for container in containers():
+        given = {each["name"]: each["value"] for each in container["env"]}
+        assert unknown_settings(given) == set()
+        secret = {name for name, path in given.items() if path.startswith("/run/secrets/workflow-bot/")}
+        assert secret == {f"{name}_FILE" for name in deployed_secrets()}
+        assert not [name for name in given if SETTINGS.get(name)]  # none by value
+    assert set(resource("ConfigMap")["data"]) <= {name for name, is_secret in SETTINGS.items() if not is_secret}
+
+
+def test_nothing_comes_in_but_by_the_ingress_and_nothing_goes_out_but_to_known_ports() -> None:
+    spec = resource("NetworkPolicy")["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert len(spec["ingress"]) == 1
+    assert sorted(port["port"] for rule in spec["egress"] for port in rule["ports"]) == [53, 53, 443, 5432]
+
+
+# -------------------------------------------------------------------------------------------------------------- Compose
+
+
+@pytest.fixture
+def compose() -> Any:
+    return load("deploy/compose.yaml")
+
+
+def compose_schema() -> Any:
+    """The Compose Specification's own, as check-jsonschema brings it."""
+    folder = resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    return json.loads((folder / "compose-spec.json").read_text("utf-8"))
+
+
+def test_compose_takes_the_file(compose: Any) -> None:
+    validator = jsonschema.Draft202012Validator(compose_schema())
+    assert [error.message for error in validator.iter_errors(compose)] == []
+    compose["services"]["bot"]["read_onyl"] = True
+    assert not validator.is_valid(compose)
+
+
+def test_no_container_of_compose_may_become_root_gain_a_privilege_or_write_to_its_root(compose: Any) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["user"].split(":")[0]) > 0, name
+        assert not {"privileged", "cap_add", "network_mode", "pid", "env_file"} & set(service), name
+
+
+def test_the_bot_of_compose_waits_for_its_database_and_is_given_time_to_stop(compose: Any) -> None:
+    bot, database = compose["services"]["bot"], compose["services"]["db"]
+    assert bot["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert "pg_isready" in database["healthcheck"]["test"]
+    assert bot["stop_grace_period"] == "90s"
+    assert bot["image"] == f"workflow-bot:{project()['version']}"
+    assert all(port.startswith("127.0.0.1:") for port in bot["ports"])
+    assert "ports" not in database
+    assert compose["networks"]["database"] == {"internal": True}
+
+
+def test_every_secret_of_compose_is_a_file_and_is_made(compose: Any, tmp_path: Path) -> None:
+    services = compose["services"].values()
+    assert {each for service in services for each in service["secrets"]} == set(compose["secrets"])
+    assert {each["file"] for each in compose["secrets"].values()} == {f"secrets/{name}" for name in compose["secrets"]}
+    given = compose["services"]["bot"]["environment"]
+    assert unknown_settings(given) == set()
+    assert not [name for name in given if SETTINGS.get(name)]  # none by value
+    assert set(compose["secrets"]) == {name.lower() for name in deployed_secrets()} | {"postgres_password"}
+    assert set(made(tmp_path)) == set(compose["secrets"])
+
+
+def unknown_settings(given: Iterable[str]) -> set[str]:
+    """The names that the bot doesn't read: neither a setting nor the file of a secret one."""
+    return {name for name in given if name not in SETTINGS and not SETTINGS.get(name.removesuffix("_FILE"))}
+
+
+def deployed_secrets() -> set[str]:
+    """The settings that are secrets, but for the token that stands for Datadog's two keys."""
+    return {name or "" for name, is_secret in SETTINGS.items() if is_secret} - {"DD_ACCESS_TOKEN"}
+
+
+def made(folder: Path) -> dict[str, str]:
+    """What make-secrets leaves in a folder."""
+    shutil.copy(ROOT / "deploy/make-secrets", folder)
+    subprocess.run([folder / "make-secrets"], check=True, capture_output=True)
+    files = sorted((folder / "secrets").iterdir())
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o400}
+    if os.geteuid() == 0:
+        assert {file.stat().st_uid for file in files if file.name != "postgres_password"} == {10001}
+    return {file.name: file.read_text() for file in files}
+
+
+def test_secrets_are_random_fit_together_and_are_never_made_twice(tmp_path: Path) -> None:
+    first = made(tmp_path)
+    url = parse_url(first["database_url"])
+    assert (url.password, url.host, url.database) == (first["postgres_password"], "db", "workflow_bot")
+    assert len({first["encryption_key"], first["audit_key"], first["postgres_password"]}) == 3
+    assert min(len(first[name]) for name in ("encryption_key", "audit_key", "postgres_password")) >= 40
+    assert made(tmp_path) == first
+    settings = read_settings({f"{name.upper()}_FILE": f"{tmp_path}/secrets/{name}" for name in first})
+    assert not settings.socket_mode  # an empty file counts as not set
