@@ -16,7 +16,7 @@ WORKERS = auto
 COVERAGE_ARGS := --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox serve test chaos check format format-check lint types contracts bench pictures build lock clean environment runtime bench-environment
+.PHONY: help sandbox serve test chaos check format format-check lint types contracts bench pictures build sbom lock clean environment runtime bench-environment
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +75,17 @@ pictures: environment ## Take the pictures of the documents anew (needs a Chromi
 
 build: environment ## Build the wheel into dist/
 	$(PY) uv build --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+
+# Of an environment that has what requirements.lock names and nothing else: versions, licences, and what needs what. Where it
+# is made does not show in it.
+SBOM = dist/workflow-bot.cdx.json
+SBOM_ENVIRONMENT = build/sbom-environment
+sbom: environment ## Write the software bill of materials (CycloneDX) into dist/
+	$(PY) venv --clear --without-pip $(SBOM_ENVIRONMENT)
+	$(PY) uv pip install --quiet --python $(SBOM_ENVIRONMENT)/bin/python --require-hashes -r requirements.lock
+	@mkdir -p $(dir $(SBOM))
+	$(PY) cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --validate -o $(SBOM) \
+		$(SBOM_ENVIRONMENT)/bin/python
 
 # The header of a lock would name this machine's paths, so there is none. Locks hold hashes and no address.
 # `make lock ARGS=--upgrade` takes the newest versions that pyproject.toml allows.
