@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from ruamel.yaml import YAML
 
-from tests.house_rules.repository import ROOT, files_like, project, text
+from tests.house_rules.repository import ROOT, files_like, functions, project, text
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
@@ -239,6 +239,21 @@ def test_the_page_on_installing_says_what_each_scope_and_event_is_for() -> None:
     page = text(Path("docs/install.md"))
     asked = [*manifest["oauth_config"]["scopes"]["bot"], *manifest["settings"]["event_subscriptions"]["bot_events"]]
     assert [one for one in asked if f"`{one}`" not in page] == []
+
+
+def test_every_threat_has_a_test_that_is_there() -> None:
+    page = text(Path("docs/security.md")).split("## Threats", 1)[1]
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| threat")]
+    assert len(rows) > 20
+    named = {row: re.findall(r"`(tests/[\w/.]+)::(\w+)`", row.split("|")[3]) for row in rows}
+    assert [row for row, tests in named.items() if not tests] == []
+    missing = [
+        f"{file}::{test}"
+        for tests in named.values()
+        for file, test in tests
+        if not (ROOT / file).is_file() or test not in {function.name for function in functions(Path(file))}
+    ]
+    assert missing == []
 
 
 def test_every_decision_is_linked_from_the_page_on_architecture() -> None:
