@@ -17,16 +17,19 @@ from bot.domain.errors import InvalidSettings
 @click.command()
 @click.option("--url", help="Where Slack reaches the bot, as in https://bot.example.com.")
 @click.option("--socket-mode", is_flag=True, help="For Socket Mode: no address is needed.")
+@click.option("--oauth", is_flag=True, help="For installing through OAuth: adds the redirect address below --url.")
 @click.option("--command", "slash_command", help="The slash command. Default: SLACK_COMMAND.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
 @sentences
-def manifest(url: str | None, socket_mode: bool, slash_command: str | None, form: str) -> None:
+def manifest(url: str | None, socket_mode: bool, oauth: bool, slash_command: str | None, form: str) -> None:
     """Print the manifest to paste at api.slack.com/apps, Create New App, From a manifest."""
     settings = load_settings()
     if not socket_mode and not url:
         raise click.UsageError("Give --url https://…, or --socket-mode.")
+    if oauth and not url:
+        raise click.UsageError("Give --url https://… with --oauth: the browser comes back there, in Socket Mode too.")
     command = slash_command or settings.slack_command
-    built = build_manifest(command, None if socket_mode else url)
+    built = build_manifest(command, None if socket_mode else url, redirect=url if oauth else None)
     if form == "json":
         print_json(built)
         return
@@ -34,11 +37,14 @@ def manifest(url: str | None, socket_mode: bool, slash_command: str | None, form
     yaml.dump(built, sys.stdout)
 
 
-def build_manifest(command: str, url: str | None) -> dict[str, Any]:
-    """The manifest with its command and address; without an address it is one for Socket Mode. Raises InvalidSettings."""
+def build_manifest(command: str, url: str | None, *, redirect: str | None = None) -> dict[str, Any]:
+    """The manifest with its command and address; without an address it is one for Socket Mode. Raises InvalidSettings.
+
+    `redirect` is where a browser finds the bot at the end of an installation through OAuth.
+    """
     if not command.startswith("/") or " " in command or not 2 <= len(command) <= 32:
         raise InvalidSettings(f"“{command}” can't be a slash command. It is / and 1 to 31 letters without spaces.")
-    if url is not None and not url.startswith("https://"):
+    if any(address is not None and not address.startswith("https://") for address in (url, redirect)):
         raise InvalidSettings("Slack only calls addresses that begin with https://.")
     built = YAML(typ="safe").load(StringIO(template().read_text("utf-8")))
     settings, slash = built["settings"], built["features"]["slash_commands"][0]
@@ -55,8 +61,14 @@ def build_manifest(command: str, url: str | None) -> dict[str, Any]:
         if url is None:
             del place[key]
         else:
-            place[key] = url.rstrip("/").removesuffix("/slack/events") + "/slack/events"
+            place[key] = _base(url) + "/slack/events"
+    if redirect is not None:
+        built["oauth_config"]["redirect_urls"] = [_base(redirect) + "/slack/oauth_redirect"]
     return built  # type: ignore[no-any-return]  # YAML is untyped
+
+
+def _base(url: str) -> str:
+    return url.rstrip("/").removesuffix("/slack/events").removesuffix("/slack/oauth_redirect")
 
 
 def template() -> Path:

@@ -56,7 +56,14 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["no-such"], ["runs", "list", "--state", "lost"], ["audit", "tail", "-n", "0"], ["manifest"]]
+    "wrong",
+    [
+        ["no-such"],
+        ["runs", "list", "--state", "lost"],
+        ["audit", "tail", "-n", "0"],
+        ["manifest"],
+        ["manifest", "--socket-mode", "--oauth"],
+    ],
 )
 def test_wrong_usage_exits_with_2(wrong: list[str]) -> None:
     assert CliRunner().invoke(main, wrong).exit_code == 2
@@ -173,16 +180,22 @@ async def test_policy_test_runs_the_files_own_examples(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------------- the manifest
 
 
-@pytest.mark.parametrize(
+MODES = pytest.mark.parametrize(
     "arguments",
     [
         ["--url", "https://bot.example.com"],
         ["--url", "https://bot.example.com/slack/events/"],
+        ["--url", "https://bot.example.com", "--oauth"],
         ["--socket-mode"],
         ["--socket-mode", "--command", "/datadog"],
+        ["--socket-mode", "--oauth", "--url", "https://bot.example.com/"],
     ],
+    ids=" ".join,
 )
-def test_a_manifest_is_what_slack_accepts_and_what_the_code_listens_to(arguments: list[str]) -> None:
+
+
+@MODES
+def test_a_manifest_is_what_the_code_listens_to(arguments: list[str]) -> None:
     result = CliRunner().invoke(main, ["manifest", *arguments])
     assert result.exit_code == 0
     built = YAML(typ="safe").load(result.stdout)
@@ -201,8 +214,16 @@ def test_a_manifest_is_what_slack_accepts_and_what_the_code_listens_to(arguments
     assert slash["usage_hint"] == f"[{'|'.join(ids.Subcommand)}]"
     shortcuts = [each["callback_id"] for each in built["features"].get("shortcuts", [])]
     assert shortcuts == list(ids.Shortcut)
-    if SCHEMA.exists():
-        jsonschema.Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(built)
+    redirects = ["https://bot.example.com/slack/oauth_redirect"] if "--oauth" in arguments else None
+    assert built["oauth_config"].get("redirect_urls") == redirects
+
+
+@MODES
+def test_a_manifest_keeps_slacks_schema_in_every_mode(arguments: list[str]) -> None:
+    if not SCHEMA.exists():
+        pytest.skip("Slack's manifest schema is not on this machine")
+    result = CliRunner().invoke(main, ["manifest", *arguments, "--format", "json"])
+    jsonschema.Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(json.loads(result.stdout))
 
 
 @pytest.mark.parametrize(("option", "value"), [("--url", "http://bot.example.com"), ("--command", "workflow")])
