@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.domain.errors import NotRecorded
 from bot.domain.replicas import Replica
-from bot.use_cases.pace import WORD
+from bot.use_cases import pace
 from bot.use_cases.ports import Store, Writing
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ async def report(describe: Callable[[datetime], Replica], store: Store, stopping
     while not stopping.is_set():
         last = await _say(store, lambda tx: tx.report_replica(describe(tx.now))) or last
         try:
-            await asyncio.wait_for(stopping.wait(), WORD)
+            await asyncio.wait_for(stopping.wait(), pace.WORD)
         except TimeoutError:
             pass
     if last is not None:

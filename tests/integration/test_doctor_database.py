@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,8 +28,6 @@ from tests.made_up import run
 
 # Root may write whatever a file's mode says, unless that privilege is taken from it.
 WITHOUT_PRIVILEGE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-NOW = datetime.now(UTC)
-REPLICA = Replica("a" * 32, "host-1", "0.1.0", socket_mode=False, started_at=NOW - timedelta(hours=2), seen_at=NOW)
 
 
 @pytest.fixture
@@ -215,6 +214,16 @@ async def test_an_audit_key_that_came_later_is_told(empty_database_url: str, tmp
 # -------------------------------------------------------------------------------------------------- what serving bots say
 
 
+def ago(**how_long: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**how_long)
+
+
+def replica(**changes: Any) -> Replica:
+    """One that has served for two hours and said its last word just now."""
+    began = Replica("a" * 32, "host-1", "0.1.0", socket_mode=False, started_at=ago(hours=2), seen_at=ago())
+    return replace(began, **changes)
+
+
 async def report(well: Installation, *replicas: Replica) -> None:
     async with store_of(well) as store:
 
@@ -226,32 +235,30 @@ async def report(well: Installation, *replicas: Replica) -> None:
 
 
 async def test_requests_that_are_refused_and_never_taken_tell_of_another_apps_secret(well: Installation) -> None:
-    refused = replace(REPLICA, refused=7, refused_at=NOW - timedelta(minutes=2))
+    refused = replica(refused=7, refused_at=ago(minutes=2))
     await report(well, refused)
     said = await well.finding("SLACK_SIGNING_SECRET", "slack")
     assert "7 signed request(s) were refused" in said
     assert "another app's secret" in said
-    await report(well, replace(refused, heard_at=NOW - timedelta(minutes=1)))
+    await report(well, replace(refused, heard_at=ago(minutes=1)))
     assert "Slack's last request was taken" in await well.finding("SLACK_SIGNING_SECRET", "slack", state="ok")
 
 
 async def test_a_command_that_people_type_and_the_setting_does_not_name_is_told(well: Installation) -> None:
-    await report(well, replace(REPLICA, command="/wf", heard_at=NOW))
+    await report(well, replica(command="/wf", heard_at=ago()))
     assert "Set SLACK_COMMAND=/wf" in await well.finding("SLACK_COMMAND", "slack")
 
 
 async def test_an_app_token_of_another_app_is_told_by_its_socket(well: Installation) -> None:
     well.environment["SLACK_APP_TOKEN"] = well.slack.app_token
-    await report(well, replace(REPLICA, socket_mode=True, app_id="A0OTHER", connections=1, connected_at=NOW))
+    await report(well, replica(socket_mode=True, app_id="A0OTHER", connections=1, connected_at=ago()))
     said = await well.finding("SLACK_APP_TOKEN", "slack")
     assert "belongs to the app A0OTHER, and SLACK_BOT_TOKEN to A01LOCAL" in said
 
 
 async def test_a_second_deployment_on_one_app_is_told_by_the_count_of_sockets(well: Installation) -> None:
-    one = replace(REPLICA, socket_mode=True, connections=1, connected_at=NOW - timedelta(hours=2))
-    two = replace(
-        one, id="b" * 32, host="host-2", started_at=NOW - timedelta(minutes=9), connected_at=NOW - timedelta(minutes=9)
-    )
+    one = replica(socket_mode=True, connections=1, connected_at=ago(hours=2))
+    two = replace(one, id="b" * 32, host="host-2", started_at=ago(minutes=9), connected_at=ago(minutes=9))
     await report(well, one, replace(two, connections=2))
     assert await well.states("serving") == {"ok"}
     await report(well, replace(two, connections=3))
@@ -259,9 +266,9 @@ async def test_a_second_deployment_on_one_app_is_told_by_the_count_of_sockets(we
 
 
 async def test_a_bot_that_fell_silent_and_versions_that_differ_are_told(well: Installation) -> None:
-    await report(well, replace(REPLICA, seen_at=NOW - timedelta(minutes=5)))
+    await report(well, replica(seen_at=ago(minutes=5)))
     assert "host-1 said its last word" in await well.finding("Replicas", "serving")
-    await report(well, replace(REPLICA, id="b" * 32), replace(REPLICA, id="c" * 32, version="0.2.0"))
+    await report(well, replica(id="b" * 32), replica(id="c" * 32, version="0.2.0"))
     said = await well.finding("Replicas", "serving", state="look")
     assert "host-1 said its last word" in said
     assert "of versions 0.1.0 and 0.2.0" in said
