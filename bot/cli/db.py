@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import sqlalchemy as sa
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from bot import bootstrap
 from bot.cli.output import load_settings, sentences, wait_for, words
@@ -82,23 +82,28 @@ def move(target: str) -> None:
         raise Refused(f"There is no database at {file}.")
     if sa.make_url(source) == sa.make_url(target) or (file and other and file.resolve() == other.resolve()):
         raise Refused("That is the database itself. Name another one.")
-    serving = wait_for(_serving(settings))
-    if serving:
-        hosts = ", ".join(sorted({replica.host for replica in serving}))
-        raise Refused(f"A bot serves from this database ({hosts}). Stop it first, so that nothing is left behind.")
-    key = settings.audit_key.get_secret_value().encode() or None
-    with _database_words(), _progress() as progress:
-        tasks = {}
+    with _database_words():
+        serving = wait_for(_serving(settings))
+        if serving:
+            hosts = ", ".join(sorted({replica.host for replica in serving}))
+            raise Refused(f"A bot serves from this database ({hosts}). Stop it first, so that nothing is left behind.")
+        rows = _moved(source, target, settings.audit_key.get_secret_value().encode() or None)
+    words.print(f"Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
+    words.print(f"The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
+    words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
+
+
+def _moved(source: str, target: str, key: bytes | None) -> dict[str, int]:
+    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=words, disable=not sys.stderr.isatty()) as progress:
+        tasks: dict[str, TaskID] = {}
 
         def show(table: str, done: int, total: int) -> None:
             if table not in tasks:
                 tasks[table] = progress.add_task(table, total=total)
             progress.update(tasks[table], completed=done)
 
-        rows = move_rows(source, target, key, show)
-    words.print(f"Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
-    words.print(f"The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
-    words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
+        return move_rows(source, target, key, show)
 
 
 async def _serving(settings: Settings) -> list[Replica]:
@@ -107,11 +112,6 @@ async def _serving(settings: Settings) -> list[Replica]:
         return []  # refused for that very soon
     async with bootstrap.open_store(settings) as store:
         return await store.read(lambda tx: [replica for replica in tx.replicas() if replica.is_alive(tx.now)])
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=words, disable=not sys.stderr.isatty())
 
 
 @contextlib.contextmanager

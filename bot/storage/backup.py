@@ -32,7 +32,7 @@ def back_up(source: Path, target: Path) -> int:
             said = theirs.execute("PRAGMA integrity_check").fetchone()[0]
         if said != "ok":
             raise Refused(f"The copy is not whole ({said}). No backup was made.")
-        os.link(partial, target)  # fails where somebody else has made one meanwhile
+        partial.rename(target)  # only now has it its name: what was cut short is never taken for a backup
     finally:
         partial.unlink(missing_ok=True)
     return target.stat().st_size

@@ -124,6 +124,9 @@ async def test_a_database_of_another_revision_or_none_or_itself_is_refused(
     assert "workflow-bot db upgrade" in (await move(tmp_path, older, postgres)).words
     assert "That is the database itself" in (await move(tmp_path, sqlite_url, sqlite_url)).words
     assert "There is no database at none.db" in (await move(tmp_path, "sqlite:///none.db", postgres)).words
+    away = await move(tmp_path, "postgresql://bot@127.0.0.1:1/bot", sqlite_url)
+    assert "Nothing was moved" in away.words
+    assert "Traceback" not in away.words
     ended = await move(tmp_path, sqlite_url, "postgresql://bot:very-secret@127.0.0.1:1/bot")
     assert ended.code == 1
     assert "Nothing was moved" in ended.words
