@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -123,7 +124,7 @@ def test_secrets_are_files_that_their_group_alone_can_read() -> None:
         assert unknown_settings(given) == set()
         secret = {name for name, path in given.items() if path.startswith("/run/secrets/workflow-bot/")}
         assert secret == {f"{name}_FILE" for name in deployed_secrets()}
-        assert not [name for name in given if SETTINGS.get(name)]  # none by value
+        assert not [name for name, value in given.items() if SETTINGS.get(name) and value]  # none by value
     assert set(resource("ConfigMap")["data"]) <= {name for name, is_secret in SETTINGS.items() if not is_secret}
 
 
@@ -181,7 +182,7 @@ def test_every_secret_of_compose_is_a_file_and_is_made(compose: Any, tmp_path: P
     assert {each["file"] for each in compose["secrets"].values()} == {f"secrets/{name}" for name in compose["secrets"]}
     given = compose["services"]["bot"]["environment"]
     assert unknown_settings(given) == set()
-    assert not [name for name in given if SETTINGS.get(name)]  # none by value
+    assert not [name for name, value in given.items() if SETTINGS.get(name) and value]  # none by value
     assert set(compose["secrets"]) == {name.lower() for name in deployed_secrets()} | {"postgres_password"}
     assert set(made(tmp_path)) == set(compose["secrets"])
 
@@ -216,3 +217,29 @@ def test_secrets_are_random_fit_together_and_are_never_made_twice(tmp_path: Path
     assert made(tmp_path) == first
     settings = read_settings({f"{name.upper()}_FILE": f"{tmp_path}/secrets/{name}" for name in first})
     assert not settings.socket_mode  # an empty file counts as not set
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_the_bot_understands_what_it_is_given_there_beside_the_images_own(
+    where: str, compose: Any, tmp_path: Path
+) -> None:
+    if where == "compose":
+        given = {
+            name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(v))
+            for name, v in compose["services"]["bot"]["environment"].items()
+        }
+    else:
+        given = resource("ConfigMap")["data"] | {each["name"]: each["value"] for each in pod()["containers"][0]["env"]}
+    made(tmp_path)
+    given = {
+        name: re.sub(r"^/run/secrets(/workflow-bot)?", f"{tmp_path}/secrets", value) for name, value in given.items()
+    }
+    own = dict(
+        re.findall(
+            r"(\w+)=(\S+)", re.sub(r"\\\n", " ", text(Path("Dockerfile")).split("ENV PATH", 1)[1].split("USER")[0])
+        )
+    )
+    settings = read_settings(own | given)
+    assert parse_url(settings.database_url.get_secret_value()).host == "db"
+    assert (settings.host, settings.port, settings.log_format) == ("0.0.0.0", 3000, "json")  # noqa: S104 - in a container
+    assert settings.policy_file == Path("/etc/workflow-bot/workflows.yml")
