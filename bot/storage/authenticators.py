@@ -39,6 +39,11 @@ class AuthenticatorRows:
         theirs = authenticators.c.user_id == user_id
         return bool(self.connection.execute(sa.delete(authenticators).where(theirs)).rowcount)
 
+    def sealed_authenticators(self) -> dict[str, str]:
+        """What is kept sealed, by person."""
+        query = sa.select(authenticators.c.user_id, authenticators.c.sealed).where(authenticators.c.sealed != "")
+        return {row.user_id: row.sealed for row in self.connection.execute(query)}
+
     def _authenticator(self, query: sa.Select[Any]) -> Authenticator | None:
         row = self.connection.execute(query).one_or_none()
         return None if row is None else Authenticator(**row._mapping)

@@ -22,6 +22,7 @@ from bot.settings import read_settings
 from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
+from bot.use_cases.ports import Authenticator
 from tests.integration.command_line import ROOT, bare_environment, start
 from tests.integration.doctor import Installation, in_order
 from tests.made_up import run
@@ -184,12 +185,15 @@ async def test_a_changed_encryption_key_is_told_by_what_it_does_not_open(well: I
     async with store_of(well) as store:
         sealed = sealer.seal({"token": "very secret"})
         await store.write(lambda tx: tx.insert_run(run(id="R-SEALED0001", sealed=sealed, secrets={"token": "f"})))
-    assert "opens what is sealed for 1 run(s)" in await well.finding("ENCRYPTION_KEY", "database", state="ok")
+        await store.write(lambda tx: tx.put_authenticator(Authenticator("T01LOCAL", "U02BOB", sealed, "", 0, 0, None)))
+    assert "opens all that is sealed: 2" in await well.finding("ENCRYPTION_KEY", "database", state="ok")
     old = well.environment["ENCRYPTION_KEY"]
     for changed in ("another key", ""):
         well.environment["ENCRYPTION_KEY"] = changed
-        assert "such as R-SEALED0001: it was changed" in await well.finding("ENCRYPTION_KEY", "database")
-    well.environment["ENCRYPTION_KEY"] = f"another-key,{old.replace(' ', '-')}"
+        assert (
+            "doesn't open 2 of 2 sealed, such as what belongs to the authenticator of U02BOB: it was changed"
+            in await well.finding("ENCRYPTION_KEY", "database")
+        )
     well.environment["ENCRYPTION_KEY"] = old
     assert await well.states("database") == {"ok"}
 

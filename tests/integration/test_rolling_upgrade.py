@@ -30,6 +30,13 @@ pytestmark = pytest.mark.slow
 
 MIGRATIONS = sorted(path.name for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
 
+# What every version understands.
+POLICY = """\
+version: 1
+workflows: {{ collect-diagnostics: {{ id: {collect} }} }}
+rules: [{{ allow: [U02BOB], run: [collect-diagnostics] }}]
+"""
+
 
 def git(*arguments: str) -> bytes:
     """What git says. Skips the test where it can't say it."""
@@ -95,9 +102,8 @@ async def test_older_code_serves_on_while_the_schema_changes_under_it(
     async with LocalSlack() as slack, LocalDatadog() as datadog:
         around = furnish(slack, datadog, empty_database_url)
         around.environment["AUDIT_KEY"] = "audit key"
-        for workflow in datadog._workflows.values():
-            workflow.step_seconds = 0.1
-        (older / "workflows.yml").write_text(around.policy)
+        collect = datadog.add_workflow(name="Collect diagnostics", step_seconds=0.1)
+        (older / "workflows.yml").write_text(POLICY.format(collect=collect))
         environment = bare_environment(older, around.environment) | {"PYTHONPATH": str(older)}
         for words in (("db", "upgrade"), ("policy", "apply")):
             command = [sys.executable, "-m", "bot", *words]

@@ -35,7 +35,7 @@ class Held:
     grants: list[Grant]
     accounts: list[Account]
     replicas: list[Replica]
-    sealed: dict[str, str]
+    sealed: dict[str, str]  # by what it belongs to
     records: list[Record]  # the first and the last
 
 
@@ -118,6 +118,8 @@ async def _held(settings: Settings) -> Held | None:
 
 
 def _read(tx: Any) -> Held:
+    sealed = {f"the run {run_id}": text for run_id, text in tx.sealed_inputs().items()}
+    sealed |= {f"the authenticator of {user_id}": text for user_id, text in tx.sealed_authenticators().items()}
     return Held(
         now=tx.now,
         version=tx.policy_version(),
@@ -126,6 +128,6 @@ def _read(tx: Any) -> Held:
         grants=tx.all_grants(),
         accounts=tx.accounts(),
         replicas=tx.replicas(),
-        sealed=tx.sealed_inputs(),
+        sealed=sealed,
         records=[*tx.records(0, 1), *tx.last_records(1)],
     )

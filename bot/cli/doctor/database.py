@@ -105,14 +105,14 @@ def _encryption_key(settings: Settings, held: Held) -> Finding | None:
         return None
     sealer = bootstrap.build_sealer(settings)
     lost = []
-    for run_id, sealed in sorted(held.sealed.items()):
+    for whose, sealed in sorted(held.sealed.items()):
         try:
             sealer.unseal(sealed)
         except UnreadableSecret:
-            lost.append(run_id)
+            lost.append(whose)
     if not lost:
-        return says.ok(Check.ENCRYPTION_KEY, f"opens what is sealed for {len(held.sealed)} run(s)")
-    found = f"doesn't open the secret inputs of {len(lost)} run(s), such as {lost[0]}: it was changed."
+        return says.ok(Check.ENCRYPTION_KEY, f"opens all that is sealed: {len(held.sealed)}")
+    found = f"doesn't open {len(lost)} of {len(held.sealed)} sealed, such as what belongs to {lost[0]}: it was changed."
     advice = (
         "Put the old key back behind the new one (ENCRYPTION_KEY=new,old). Where it wasn't set before, the old key was"
         " the signing secret, or in Socket Mode the bot token."
