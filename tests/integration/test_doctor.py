@@ -203,6 +203,18 @@ async def test_a_user_group_that_rules_name_and_slack_does_not_know_is_told(well
     assert "2 that rules name are there" in await well.finding("User groups", "slack", state="ok")
 
 
+async def test_channels_and_user_groups_of_approvals_are_looked_at_too(well: Installation) -> None:
+    policy = {
+        "version": 1,
+        "workflows": {"w": {"id": next(iter(well.datadog._workflows))}},
+        "rules": [{"allow": ["*"], "run": ["w"], "approval": {"from": ["S0GONE"], "channel": "C0GONE"}}],
+    }
+    policy_file(json.dumps(policy))(well)
+    assert await well.finding("Policy file", "policy", state="ok")
+    assert "S0GONE (no such group)" in await well.finding("User groups", "slack")
+    assert "channel_not_found" in await well.finding("Channel C0GONE", "slack")
+
+
 async def test_what_slack_limits_is_asked_again(well: Installation) -> None:
     well.slack.faults.fail("conversations.info", "ratelimited", retry_after=1, times=1)
     assert await well.states("slack") == {"ok"}

@@ -77,13 +77,18 @@ class Case:
 
     @property
     def channels(self) -> list[str]:
-        """The channels that rules name."""
-        return sorted({grant.channel for grant in self.grants} - {EVERYWHERE})
+        """The channels that rules name: to run in, and to ask approvers in."""
+        named = {grant.channel for grant in self.grants}
+        named |= {grant.approval.channel for grant in self.grants if grant.approval is not None}
+        return sorted(named - {EVERYWHERE, ""})
 
     @property
     def groups(self) -> list[str]:
-        """The user groups that rules name."""
-        return sorted({grant.subject for grant in self.grants if grant.subject.startswith("S")})
+        """The user groups that rules name: of those who may run, and of approvers."""
+        named = {grant.subject for grant in self.grants}
+        for grant in self.grants:
+            named |= set(grant.approval.subjects) if grant.approval is not None else set()
+        return sorted(subject for subject in named if subject.startswith("S"))
 
     @property
     def replicas(self) -> list[Replica]:
