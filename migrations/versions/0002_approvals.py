@@ -24,7 +24,9 @@ def upgrade() -> None:
     op.drop_index("ix_runs_workflow_created_at", "runs")
     op.create_index("ix_runs_workflow_accepted_at", "runs", ["workflow", "accepted_at"])
     with op.batch_alter_table("messages") as batch:
-        batch.alter_column("kind", existing_type=sa.String(length=10), type_=sa.String(length=60), existing_nullable=False)
+        batch.alter_column(
+            "kind", existing_type=sa.String(length=10), type_=sa.String(length=60), existing_nullable=False
+        )
     op.create_table(
         "approvals",
         sa.Column("run_id", sa.String(length=20), nullable=False),
@@ -80,7 +82,9 @@ def downgrade() -> None:
     # What this version alone knows can't stay: an older bot could not read it.
     op.execute("DELETE FROM messages WHERE kind NOT IN ('live', 'end')")
     with op.batch_alter_table("messages") as batch:
-        batch.alter_column("kind", existing_type=sa.String(length=60), type_=sa.String(length=10), existing_nullable=False)
+        batch.alter_column(
+            "kind", existing_type=sa.String(length=60), type_=sa.String(length=10), existing_nullable=False
+        )
     op.execute(
         "UPDATE runs SET state = 'not started', due = NULL, sealed = NULL, lock_key = NULL"
         " WHERE state IN ('awaiting approval', 'refused', 'expired')"

@@ -140,7 +140,7 @@ async def test_policy_apply_reads_the_inputs_from_datadog(
 ) -> None:
     ended = await command(tmp_path, "policy", "apply", **around.environment)
     assert ended.code == 0, ended.words
-    assert "as version 1: 5 workflow(s), 3 rule(s)." in ended.words
+    assert "as version 1: 5 workflow(s), 5 rule(s)." in ended.words
     store = open_store(around.environment["DATABASE_URL"])
     entry = await store.read(lambda tx: tx.entry("restart-service"))
     assert entry is not None

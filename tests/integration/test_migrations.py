@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot.storage import migrate
+from bot.storage.engine import open_engines
+from bot.storage.store import SqlStore
 from bot.storage.tables import metadata
 from tests.integration.chain import whole_chain
 from tests.integration.conftest import OpenStore
 from tests.integration.filled import empty_tables, fill
+from tests.made_up import entry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UPGRADE = "import sys; from bot.storage.migrate import upgrade; upgrade(sys.argv[1])"
