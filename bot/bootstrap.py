@@ -63,6 +63,7 @@ from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.pace import CALL_LIMIT
 from bot.use_cases.report_replica import report
+from bot.use_cases.tend_approvals import tend
 from bot.use_cases.tend_runs import RunWorker
 from bot.use_cases.watch_definitions import watch
 from bot.web import build_web
@@ -228,6 +229,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     stopping, all_told = asyncio.Event(), asyncio.Event()
     loops = [
         asyncio.create_task(supervise("run worker", bot.worker.tend, stopping)),
+        asyncio.create_task(supervise("approvals", partial(tend, bot.store, bot.announcer.wake), stopping)),
         asyncio.create_task(supervise("definitions", partial(watch, bot.datadog, recompile, bot.store), stopping)),
         asyncio.create_task(supervise("announcer", bot.announcer.announce, all_told)),
         asyncio.create_task(supervise("replica", partial(report, _describe(bot, settings), bot.store), stopping)),

@@ -141,7 +141,7 @@ async def _cancel(settings: Settings, run_id: str) -> CancelAnswer:
         return CancelAnswer.NO_SUCH_RUN if run is None else (cancel_as(tx, run, "", getpass.getuser())).answer
 
     async with bootstrap.open_store(settings) as store:
-        return await store.write(work)
+        return await store.write(work, starts=True)
 
 
 async def _resolve(settings: Settings, run_id: str, instance_id: str | None) -> Run:

@@ -17,6 +17,7 @@ import rfc8785
 
 from bot.domain.runs import Run
 
+OVERDUE_REMINDER = timedelta(days=1)  # between the reminders of an overdue review
 LONGEST_WAIT = timedelta(days=30)  # for an approval, and for a review of broken glass
 
 
@@ -54,6 +55,7 @@ _AFTER: Mapping[tuple[ApprovalState, ApprovalEvent], ApprovalState] = {
     (ApprovalState.WAITING, ApprovalEvent.REMIND): ApprovalState.WAITING,
     (ApprovalState.WAITING, ApprovalEvent.ESCALATE): ApprovalState.WAITING,
     (ApprovalState.REVIEW_OPEN, ApprovalEvent.REMIND): ApprovalState.REVIEW_OPEN,
+    (ApprovalState.REVIEW_OPEN, ApprovalEvent.ESCALATE): ApprovalState.REVIEW_OPEN,
     (ApprovalState.REVIEW_OPEN, ApprovalEvent.SIGN_OFF): ApprovalState.REVIEWED,
 }
 
@@ -183,10 +185,15 @@ class Approval:
         return None if after is None or self.escalated else self.asked_at + after
 
     def next_due(self, now: datetime) -> datetime:
-        """When to look at it next: at its expiry, or before for a reminder or the escalation. An overdue review is
-        reminded of again and again."""
-        times = [now + self.requirement.remind, self.escalates_at, self.expires_at]
+        """When to look at it next: at its expiry, or before for a reminder or the escalation. A review is reminded of once
+        before its time is over, and then every day."""
+        times = [now + self._reminded_after(now), self.escalates_at, self.expires_at]
         return min(at for at in times if at is not None and at > now)
+
+    def _reminded_after(self, now: datetime) -> timedelta:
+        if self.state is not ApprovalState.REVIEW_OPEN:
+            return self.requirement.remind
+        return OVERDUE_REMINDER if now >= self.expires_at else (self.expires_at - self.asked_at) / 2
 
 
 def binding(run: Run) -> str:

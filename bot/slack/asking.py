@@ -7,6 +7,7 @@ import logging
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.approvals import OPEN_APPROVALS, Standing
+from bot.domain.people import Kind
 from bot.domain.runs import Run
 from bot.slack.blocks.approval_message import approval_message, reminder
 from bot.slack.posting import Posting, is_closed
@@ -34,6 +35,8 @@ class Asking:
         if place.startswith("S"):
             await self._ask_members(run, standing, message, place if is_open else None)
         elif message.ts == NOWHERE or (message.ts is None and not is_open):
+            if is_open and place == standing.approval.requirement.channel:
+                await self._ask_directly(run, standing)  # it is closed to us, and others may be asked by now
             await self._posting.told(
                 message, place, NOWHERE
             )  # nobody is there, or it was decided before they were asked
@@ -78,15 +81,20 @@ class Asking:
         subjects = approval.requirement.subjects_now(escalated=approval.escalated)
 
         def work(tx: Writing) -> None:
+            asked = {one.kind for one in tx.messages(run.id)}
             for subject in subjects:
-                if may_be_asked(run, approval.requirement, subject):
+                if may_be_asked(run, approval.requirement, subject) and ASK + subject not in asked:
                     tx.announce_ask(run, subject)
 
         await self._posting.store.write(work)
 
     async def _ask_members(self, run: Run, standing: Standing, message: Message, group: str | None) -> None:
         """A user group is asked as its members, each once, whatever groups they are in."""
-        members = sorted(await self._directory.members(group)) if group else []
+        found = sorted(await self._directory.members(group)) if group else []
+        people = [await self._directory.actor("", member) for member in found]
+        members = [
+            one.user_id for one in people if one.kind is Kind.MEMBER
+        ]  # others may not decide, nor see the inputs
 
         def work(tx: Writing) -> None:
             asked = {one.kind for one in tx.messages(run.id)}

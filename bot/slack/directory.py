@@ -101,14 +101,17 @@ class SlackDirectory:
         self._questions.pop(user_id, None)
 
     async def _members(self, group_id: str, fresh: bool) -> frozenset[str]:
+        since = time.monotonic()
         async with self._asking.setdefault(group_id, asyncio.Lock()):  # one question, however many wait for its answer
             known = self._groups.get(group_id)
-            if known is not None and not fresh and time.monotonic() - known[0] < AGE_LIMIT:
+            oldest = since if fresh else time.monotonic() - AGE_LIMIT
+            if known is not None and known[0] > oldest:  # a fresh answer is one to a question that began after ours
                 return known[1]
             return await self._ask_members(group_id)
 
     async def _ask_members(self, group_id: str) -> frozenset[str]:
-        question = self._questions[group_id] = object()
+        question, began = object(), time.monotonic()
+        self._questions[group_id] = question
         try:
             answer = await asyncio.wait_for(self._client.usergroups_users_list(usergroup=group_id), CALL_LIMIT)
         except SlackApiError as error:
@@ -122,7 +125,7 @@ class SlackDirectory:
             raise SlackUnavailable from error
         members = frozenset(str(user) for user in answer.get("users") or [])
         if self._still_holds(group_id, question):
-            self._groups[group_id] = (time.monotonic(), members)
+            self._groups[group_id] = (began, members)
         return members
 
     def _still_holds(self, id_: str, question: object) -> bool:

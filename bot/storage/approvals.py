@@ -105,17 +105,17 @@ def requirement_json(requirement: Requirement) -> dict[str, Any]:
 
 
 def requirement_of(data: dict[str, Any]) -> Requirement:
-    """A requirement from what a row keeps."""
+    """A requirement from what a row keeps. What another version left out is as if nobody had asked for it; but a code."""
     return Requirement(
         quorums=tuple(_quorum(quorum) for quorum in data["quorums"]),
         expires=timedelta(seconds=data["expires"]),
         remind=timedelta(seconds=data["remind"]),
-        channel=data["channel"],
-        escalate_after=_span(data["escalate_after"]),
-        escalate_to=_quorum(data["escalate_to"]) if data["escalate_to"] else None,
-        own=data["own"],
-        step_up=data["step_up"],
-        break_glass=_span(data["break_glass"]),
+        channel=data.get("channel", ""),
+        escalate_after=_span(data.get("escalate_after")),
+        escalate_to=_quorum(data["escalate_to"]) if data.get("escalate_to") else None,
+        own=data.get("own", False),
+        step_up=data.get("step_up", True),
+        break_glass=_span(data.get("break_glass")),
     )
 
 

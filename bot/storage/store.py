@@ -64,6 +64,7 @@ class Transaction(
 class _Waiting:
     work: Callable[[Any], Any]
     done: asyncio.Future[Any]
+    starts: bool
 
 
 class SqlStore:
@@ -107,14 +108,16 @@ class SqlStore:
         # The database had ended the connection, as after a failover. The pool has dropped it, and reading changes nothing.
         return await self._ask(question)
 
-    async def write(self, work: Callable[[Any], T]) -> T:
+    async def write(self, work: Callable[[Any], T], *, starts: bool = False) -> T:
         """Commit `work`, and the audit entries it records, in one transaction. Raises NotRecorded: then nothing is changed.
 
-        A caller that is cancelled while it waits doesn't cancel the work.
+        `starts`: it may let a waiting run start, so its transaction waits for others that do before it takes any row: whoever
+        waited with a row in hand could be waited for in turn. A caller that is cancelled while it waits doesn't cancel the
+        work.
         """
         if self._closed:
             raise NotRecorded("The bot is stopping, so nothing was done. Try again in a moment.")
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(work, asyncio.get_running_loop().create_future(), starts)
         self._queue.put_nowait(waiting)
         return await asyncio.shield(waiting.done)
 
@@ -173,12 +176,14 @@ class SqlStore:
             _settle(waiting, result)
 
     async def _in_writer(self, group: list[_Waiting]) -> list[Any]:
-        works = [waiting.work for waiting in group]
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, works)
+        works, starts = [waiting.work for waiting in group], any(waiting.starts for waiting in group)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, works, starts)
 
-    def _transaction(self, works: list[Callable[[Any], Any]]) -> list[Any]:
+    def _transaction(self, works: list[Callable[[Any], Any]], starts: bool) -> list[Any]:
         with _database_errors("write"), self._writer.begin() as connection:
-            now = _now(connection)
+            if starts:
+                Transaction(connection, datetime.now(UTC)).hold_limits()
+            now = _now(connection)  # after any wait, so that it is not the past
             entries: list[Entry] = []
             results = []
             for work in works:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain.approvals import Approval, ApprovalState, Standing
+from bot.domain.approvals import Approval, ApprovalState, Requirement, Standing
 from bot.domain.audit import Act, about
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Reason, Verdict, decide
@@ -84,18 +84,23 @@ def _stop(tx: Writing, run: Run, state: State, **changes: Any) -> Run | None:
     return moved
 
 
+def _protects_as(now: Requirement, then: Requirement) -> bool:
+    """Whether what was asked for is what is asked for now: the same people, as many, and proven alike."""
+    return (now.quorums, now.own, now.step_up) == (then.quorums, then.own, then.step_up)
+
+
 def _why_not(tx: Reading, run: Run, approval: Approval, requester: Requester) -> str | None:
     """Why what was approved may not start now: the workflow, the rules or what is in the way have changed since."""
     entry = tx.entry(run.workflow)
     if entry is None:
         return "The workflow is not in the catalogue any more. Nothing was started."
-    if entry.definition_hash != run.definition_hash:
+    if (entry.definition_hash, entry.account) != (run.definition_hash, run.account):
         return f"{CHANGED}. Nothing was started. Run it again to see its form as it is now."
     decision = Decision(Verdict.DENY, Reason.NOT_A_MEMBER)
     if requester.actor.may_act(requester.admitted):
         grants = tx.grants(requester.subjects, entry.targets)
         decision = decide(grants, requester.subjects, entry, run.channel_id, run.inputs)
-    if decision.approval is not None and decision.approval != approval.requirement:
+    if decision.approval is not None and not _protects_as(decision.approval, approval.requirement):
         decision = Decision(Verdict.DENY, Reason.APPROVAL_CHANGED, decision.rule, decision.words)
     if decision.allowed:
         found = obstacle(tx, entry, run.inputs, run.user_id, tx.now, without=run.id)

@@ -56,7 +56,7 @@ async def cancel(
             return Cancellation(CancelAnswer.DENIED, run)
         return cancel_as(tx, run, actor.user_id, actor.name)
 
-    return await store.write(work)
+    return await store.write(work, starts=True)  # where it is withdrawn, the approval's row is taken
 
 
 def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:

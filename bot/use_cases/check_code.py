@@ -10,11 +10,16 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.audit import Act, Entry
+from bot.domain.errors import Refused, UnreadableSecret
 from bot.domain.people import Actor
 from bot.use_cases.ports import Authenticator, OneTimeCodes, Store, Writing
 
 MISSES = 5  # wrong codes in a row
 PAUSE = timedelta(minutes=15)
+UNREADABLE = (
+    "Your authenticator can't be read any more, as the key it was sealed with has changed. Ask whoever runs the bot to"
+    " remove it (workflow-bot authenticators remove), and set it up anew."
+)
 
 
 class CodeAnswer(StrEnum):
@@ -35,7 +40,7 @@ class Enrolment:
 
 
 def check_code(tx: Writing, actor: Actor, code: str | None, codes: OneTimeCodes) -> CodeAnswer | None:
-    """None where the code is right and was not used before; it is used up then. Raises UnreadableSecret."""
+    """None where the code is right and was not used before; it is used up then. Raises Refused where it can't be read."""
     held = tx.hold_authenticator(actor.team_id, actor.user_id)
     if held is None or not held.sealed:
         return CodeAnswer.NO_AUTHENTICATOR
@@ -50,7 +55,7 @@ def check_code(tx: Writing, actor: Actor, code: str | None, codes: OneTimeCodes)
 
 async def begin_enrolment(actor: Actor, code: str | None, store: Store, codes: OneTimeCodes) -> Enrolment:
     """A new secret for the person's app. Who has an authenticator already proves with a code of it that it is theirs: a
-    stolen session alone must not bring its own. Raises NotRecorded and UnreadableSecret."""
+    stolen session alone must not bring its own. Raises NotRecorded, and Refused where it can't be read."""
 
     def work(tx: Writing) -> Enrolment:
         held = tx.hold_authenticator(actor.team_id, actor.user_id) or Authenticator(actor.team_id, actor.user_id)
@@ -67,7 +72,7 @@ async def begin_enrolment(actor: Actor, code: str | None, store: Store, codes: O
         tx.put_authenticator(fresh)
         return Enrolment(codes.uri(fresh.pending, actor.name or actor.user_id))
 
-    return await store.write(work)
+    return await store.write(work, starts=True)
 
 
 async def confirm_enrolment(actor: Actor, code: str, store: Store, codes: OneTimeCodes) -> CodeAnswer | None:
@@ -84,7 +89,7 @@ async def confirm_enrolment(actor: Actor, code: str, store: Store, codes: OneTim
         tx.record(_entry(Act.AUTHENTICATOR_ADDED, actor))
         return None
 
-    return await store.write(work)
+    return await store.write(work, starts=True)
 
 
 async def remove_authenticator(user_id: str, by_name: str, store: Store) -> bool:
@@ -106,7 +111,10 @@ def _use(
     """The authenticator with the code used up, to be kept by the caller; or why the code doesn't count."""
     if held.blocked_until is not None and held.blocked_until > tx.now:
         return CodeAnswer.BLOCKED
-    step = codes.step_of(sealed, code, tx.now)
+    try:
+        step = codes.step_of(sealed, code, tx.now)
+    except UnreadableSecret:
+        raise Refused(UNREADABLE) from None
     if step is not None and step > since:
         return replace(held, counter=step, misses=0, blocked_until=None)
     misses = held.misses + 1

@@ -65,6 +65,7 @@ def _found(tx: Writing, run: Run, instance_id: str) -> None:
         how = "the only instance that started then, through the API, and belongs to no other run"
         tx.record(about(moved, Act.RESOLVED, instance=instance_id, how=how))
         tx.announce_run(moved, tx.now)
+        tx.update_asks(moved)
 
 
 def _not_found(tx: Writing, run: Run, words: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.approvals import binding
+from bot.domain.approvals import ApprovalState, binding, still_needed
 from bot.domain.audit import Act, about
 from bot.domain.errors import (
     DatadogLimited,
@@ -27,7 +27,7 @@ from bot.use_cases.persist import persist
 from bot.use_cases.ports import Accounts, Datadog, Recompile, Sealer, Store, Writing
 from bot.use_cases.watch_definitions import take_over
 
-TAMPERED = "It is not what was approved any more: its inputs were changed in the database. Nothing was started."
+TAMPERED = "It is not what was approved any more: it was changed in the database. Nothing was started."
 INTERRUPTED = "The bot was interrupted while Datadog was being called."
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,19 @@ def _as_approved(run: Run, payload: Mapping[str, Any], sealer: Sealer) -> bool:
     return same and binding(run) == run.bound_to
 
 
+def _is_approved(tx: Writing, run: Run) -> bool:
+    """Whether the approval that a run needs was given, for exactly this run; also where its state was edited since."""
+    standing = tx.standing(run.id)
+    if standing is None:
+        return not run.bound_to
+    approval = standing.approval
+    if approval.bound_to != run.bound_to:
+        return False
+    if approval.state is ApprovalState.APPROVED:
+        return not still_needed(approval.quorums, [one for one in standing.reviews if one.bound_to == run.bound_to])
+    return approval.state in (ApprovalState.REVIEW_OPEN, ApprovalState.REVIEWED)
+
+
 def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
     """The answer is lost, and the run may have started: it becomes *unknown*, and Datadog is searched for it."""
     due = tx.now + timedelta(seconds=pace.SEARCHES[0])
@@ -102,7 +115,7 @@ async def _changed(run: Run, client: Datadog, recompile: Recompile, store: Store
     if entry is None or not entry.datadog_hash:
         return None
     again = "Nothing was started. Run it again to see its form as it is now."
-    if entry.definition_hash != run.definition_hash:
+    if (entry.definition_hash, entry.account) != (run.definition_hash, run.account):
         return f"The workflow or its policy was changed after this was asked for. {again}"
     definition = await client.get_workflow(run.datadog_id)
     if definition.definition_hash == entry.datadog_hash:
@@ -127,6 +140,9 @@ async def _call(run: Run, payload: Mapping[str, Any], client: Datadog, store: St
 
 
 def _commit_launching(tx: Writing, run: Run) -> Run | None:
+    if not _is_approved(tx, run):
+        _not_started(tx, run, TAMPERED)
+        return None
     held = tx.move_run(
         run.id,
         run.token,

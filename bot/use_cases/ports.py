@@ -152,8 +152,11 @@ class Store(Protocol):
     """The database. Raises NotRecorded when it can't be read or written."""
 
     async def read(self, question: Callable[[Reading], T]) -> T: ...
-    async def write(self, work: Callable[[Writing], T]) -> T:
-        """Commit `work` in one transaction. It may be run again after a failed commit, so it must only touch the database."""
+    async def write(self, work: Callable[[Writing], T], *, starts: bool = False) -> T:
+        """Commit `work` in one transaction. It may be run again after a failed commit, so it must only touch the database.
+
+        `starts`: it may let a run start that waits for approval, or takes its approval's row.
+        """
         ...
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.approvals import ApprovalState, Standing
+from bot.domain.approvals import Standing
 from bot.domain.people import Actor, Kind
 from bot.domain.runs import Run
 from bot.use_cases.ports import Directory, Reading, Store
+from bot.use_cases.review_run import not_theirs
 
-MOST = 500  # open approvals that are looked through, the oldest first
+MOST = 200  # open approvals that are looked through, the oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,5 @@ async def pending(actor: Actor, store: Store, directory: Directory) -> Pending:
 
 
 def _may_answer(actor: Actor, subjects: frozenset[str], run: Run, standing: Standing) -> bool:
-    approval = standing.approval
-    if any(review.user_id == actor.user_id for review in standing.reviews) or not approval.fits(subjects):
-        return False
-    own_counts = approval.requirement.own and approval.state is ApprovalState.WAITING
-    return run.team_id == actor.team_id and (run.user_id != actor.user_id or own_counts)
+    answered = any(review.user_id == actor.user_id for review in standing.reviews)
+    return not answered and not_theirs(run, standing, actor, subjects) is None

@@ -40,6 +40,7 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
             raise Refused(f"Run {run_id} has just changed. Look at it again: runs show {run_id}")
         tx.record(about(moved, Act.RESOLVED, "", by, instance=instance_id, state=after.value, how="by hand"))
         tx.announce_run(moved, tx.now)
+        tx.update_asks(moved)
         if not instance_id:
             tx.announce_end(moved)
         return moved

@@ -70,16 +70,14 @@ async def review(press: Press, requester: Requester, store: Store, codes: OneTim
 
     Raises NotRecorded: then nothing was counted. The started run is this process's to launch.
     """
-    return await store.write(lambda tx: _review(tx, press, requester, codes))
+    return await store.write(lambda tx: _review(tx, press, requester, codes), starts=True)
 
 
 def _review(tx: Writing, press: Press, requester: Requester, codes: OneTimeCodes) -> Reviewed:
-    tx.hold_limits()  # before the approval's row, in the order of everybody who starts runs
     standing, run = tx.hold_approval(press.run_id), tx.run(press.run_id)
     if standing is None or run is None:
         return Reviewed(ReviewAnswer.NO_SUCH_APPROVAL)
-    fits = standing.approval.fits(press.subjects)
-    denied = _not_theirs(run, standing, press, fits)
+    denied = not_theirs(run, standing, press.actor, press.subjects) or _changed(run, standing, press)
     if denied is not None:
         facts = approval_facts(run, standing.approval)
         tx.record(_by(press, run, Act.REVIEW_DENIED, reason=denied.value, approves=press.approves, **facts))
@@ -96,24 +94,25 @@ def _review(tx: Writing, press: Press, requester: Requester, codes: OneTimeCodes
         wrong = check_code(tx, press.actor, press.code, codes)
         if wrong is not None:
             return Reviewed(_CODES[wrong], run, standing)
-    given = _given(tx, run, press, fits)
+    given = _given(tx, run, press, standing.approval.fits(press.subjects))
     if not tx.add_review(given):
         return Reviewed(ReviewAnswer.ANSWERED_BEFORE, run, standing)
     return _count(tx, run, Standing(standing.approval, [*standing.reviews, given]), given, requester)
 
 
-def _not_theirs(run: Run, standing: Standing, press: Press, fits: tuple[int, ...]) -> ReviewAnswer | None:
-    """Why this person may not answer. Guests and people from outside never may, whatever lets them run workflows."""
-    actor, requirement = press.actor, standing.approval.requirement
-    if actor.kind is not Kind.MEMBER or actor.team_id != run.team_id or not fits:
+def not_theirs(run: Run, standing: Standing, actor: Actor, subjects: frozenset[str]) -> ReviewAnswer | None:
+    """Why this person may not answer; None: they may. Guests and people from outside never may, whatever lets them run
+    workflows, and one's own broken glass is never one's own to sign off."""
+    approval = standing.approval
+    if actor.kind is not Kind.MEMBER or actor.team_id != run.team_id or not approval.fits(subjects):
         return ReviewAnswer.NOT_AN_APPROVER
-    own = actor.user_id == run.user_id
-    # One's own broken glass is never one's own to sign off.
-    if own and not (requirement.own and standing.approval.state is ApprovalState.WAITING):
-        return ReviewAnswer.OWN
-    if not press.bound_to == standing.approval.bound_to == run.bound_to == binding(run):
-        return ReviewAnswer.CHANGED
-    return None
+    counts = approval.requirement.own and approval.state is ApprovalState.WAITING
+    return ReviewAnswer.OWN if actor.user_id == run.user_id and not counts else None
+
+
+def _changed(run: Run, standing: Standing, press: Press) -> ReviewAnswer | None:
+    same = press.bound_to == standing.approval.bound_to == run.bound_to == binding(run)
+    return None if same else ReviewAnswer.CHANGED
 
 
 def _event(standing: Standing, press: Press) -> ApprovalEvent:

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
 from bot.domain.approvals import ApprovalState, Standing
 from bot.domain.audit import Act, about
+from bot.domain.errors import NotRecorded
 from bot.domain.runs import Run
+from bot.use_cases import pace
 from bot.use_cases.approval_outcome import expire
 from bot.use_cases.ask_approval import approval_facts, tell_approvers
 from bot.use_cases.ports import ASK, Store, Writing
 
-TOGETHER = 50  # approvals in one transaction
+TOGETHER = 20  # approvals in one transaction
+
+log = logging.getLogger(__name__)
+
+
+async def tend(store: Store, announce: Callable[[], None], stopping: asyncio.Event) -> None:
+    """Do what is due until `stopping` is set. A database that is away is waited for.
+
+    A loop of its own: whatever goes wrong with an approval, runs are launched and followed.
+    """
+    pause = pace.POLL
+    while not stopping.is_set():
+        try:
+            if await store.read(lambda tx: tx.approvals_due()):
+                await tend_approvals(store)
+                announce()
+            pause = pace.POLL
+        except NotRecorded as error:
+            log.error("can't look for due approvals, trying again in %.0f s: %s", pause, error)
+            pause = min(pace.LONGEST_PAUSE, pause * 2)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), pause)
 
 
 async def tend_approvals(store: Store) -> None:
-    """Do what is due. Raises NotRecorded."""
-    await store.write(_tend)
+    """Do what is due now. Raises NotRecorded."""
+    await store.write(_tend, starts=True)
 
 
 def _tend(tx: Writing) -> None:
@@ -30,7 +58,7 @@ def _one(tx: Writing, run: Run, standing: Standing) -> None:
     if over and approval.state is ApprovalState.WAITING:
         expire(tx, run, approval)
         return
-    escalates = approval.escalates_at is not None and approval.escalates_at <= tx.now and not over
+    escalates = approval.escalates_at is not None and approval.escalates_at <= tx.now
     moved = tx.move_approval(
         approval, approval.state, due=approval.next_due(tx.now), escalated=approval.escalated or escalates
     )

@@ -19,7 +19,6 @@ from bot.use_cases.find_lost_run import find_lost_run
 from bot.use_cases.follow_run import follow
 from bot.use_cases.launch_run import launch, lost_launch
 from bot.use_cases.ports import Accounts, Recompile, Sealer, Store, Writing
-from bot.use_cases.tend_approvals import tend_approvals
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +79,7 @@ class RunWorker:
         while not stopping.is_set():
             self._wake.clear()
             try:
-                approvals, runs = await self._store.read(lambda tx: (tx.approvals_due(), tx.runs_due()))
-                if approvals:
-                    await tend_approvals(self._store)
-                    self._announce()
-                if runs:
+                if await self._store.read(lambda tx: tx.runs_due()):
                     await self._take_due()
                 pause = pace.POLL
             except NotRecorded as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.domain.runs import State
 from bot.sandbox.slack import Person
+from bot.use_cases.ports import Reading
 from tests.acceptance.scene import ALICE, BOB, ENV, OPS, RESTART, SERVICE, Json, Scene, until, words
 
 CARA, DAN, REVIEWS = "U03CARA", "U04DAN", "C04REVIEWS"
@@ -61,6 +62,8 @@ async def ask_for(scene: Scene, command: str = RUN) -> str:
     """Alice asks; returns the id of the run that waits."""
     await scene.alice.command(OPS, command)
     run = await scene.only_run(State.AWAITING_APPROVAL)
+    if scene.alice.views:  # on a busy machine a window says first that it takes a moment
+        await scene.alice.close_view(all_of_them=True)
     return run.id
 
 
@@ -80,3 +83,11 @@ async def state_of(scene: Scene, run_id: str, state: State) -> None:
         return run is not None and run.state is state
 
     await until(look)
+
+
+async def until_over(scene: Scene, run_id: str) -> None:
+    def over(tx: Reading) -> bool:
+        standing = tx.standing(run_id)
+        return standing is not None and standing.approval.expires_at <= tx.now
+
+    await until(lambda: scene.world.bot.store.read(over))

@@ -8,7 +8,6 @@ import pytest
 
 from bot.domain.runs import State
 from bot.sandbox.datadog.workflows import make_spec
-from bot.use_cases.ports import Reading
 from tests.acceptance.approvals import (
     CARA,
     DAN,
@@ -20,6 +19,7 @@ from tests.acceptance.approvals import (
     asks,
     offer_with_approval,
     shown,
+    until_over,
 )
 from tests.acceptance.scene import (
     ADMIN,
@@ -30,7 +30,6 @@ from tests.acceptance.scene import (
     RESTART,
     SERVICE,
     Scene,
-    until,
     words,
 )
 
@@ -143,19 +142,11 @@ async def test_a_press_after_its_time_expires_it_rather_than_start_it(
     await offer_with_approval(scene, asks(expires="1s"))
     run_id = await ask_for(scene)
     await asked(scene, scene.bob)
-    await _until_over(scene, run_id)
+    await until_over(scene, run_id)
     await scene.bob.press("Approve")
     await scene.only_run(State.EXPIRED)
     assert scene.starts == []
     assert "approved" not in await scene.acts()
-
-
-async def _until_over(scene: Scene, run_id: str) -> None:
-    def over(tx: Reading) -> bool:
-        standing = tx.standing(run_id)
-        return standing is not None and standing.approval.expires_at <= tx.now
-
-    await until(lambda: scene.world.bot.store.read(over))
 
 
 async def test_those_who_have_not_answered_are_reminded(scene: Scene, impatient: None) -> None:

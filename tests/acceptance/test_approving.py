@@ -263,3 +263,37 @@ async def test_everyone_else_may_approve_where_the_rule_says_so(scene: Scene) ->
     await scene.told_privately(scene.alice, "is your own", channel=REVIEWS)
     await dan.press("Approve")
     await scene.told(scene.alice, "is running for")
+
+
+@ONE_DATABASE
+async def test_a_guest_in_the_group_is_not_shown_what_they_may_not_decide(scene: Scene) -> None:
+    furnish_guest = scene.slack.add_person("U08GUEST", "Gil Guest", is_restricted=True)
+    await offer_with_approval(scene, asks(channel=None), people={"managers": {"groups": [MANAGERS]}})
+    scene.slack.add_group(MANAGERS, [BOB, furnish_guest.id], "managers")
+    await ask_for(scene)
+    await asked(scene, scene.bob, scene.bob.dm)
+    assert scene.slack.messages(furnish_guest.dm) == []
+
+
+@ONE_DATABASE
+async def test_an_escalation_reaches_its_people_where_the_channel_is_closed_to_the_bot(
+    scene: Scene, impatient: None
+) -> None:
+    people = {"managers": {"users": [BOB]}, "directors": {"users": [DAN]}}
+    rule = asks(escalate={"to": ["directors"], "after": "2s"}, expires="1h")
+    await offer_with_approval(scene, rule, people=people)
+    scene.slack.workspace.channels[REVIEWS].is_archived = True
+    await ask_for(scene)
+    await asked(scene, scene.bob, scene.bob.dm)
+    dan = scene.slack.person(DAN)
+    await asked(scene, dan, dan.dm)
+
+
+@ONE_DATABASE
+async def test_what_was_typed_for_the_approvers_is_still_in_the_form_that_opens(scene: Scene) -> None:
+    await offer_with_approval(scene, asks(break_glass="1h"))
+    await scene.alice.command(OPS, f"/workflow run {RESTART} env=production --reason disk --break-glass")
+    form = await scene.alice.wait_for_view(lambda view: view["callback_id"] == "workflow_form")
+    elements = {block["block_id"]: block.get("element", {}) for block in form["blocks"]}
+    assert elements["approval:reason"]["initial_value"] == "disk"
+    assert elements["approval:glass"]["initial_options"]

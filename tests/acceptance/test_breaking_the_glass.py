@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.domain.runs import State
-from tests.acceptance.approvals import CARA, REVIEWS, RUN, asks, offer_with_approval, shown
+from tests.acceptance.approvals import CARA, REVIEWS, RUN, asks, offer_with_approval, shown, until_over
 from tests.acceptance.scene import ALICE, AUDIT, BOB, ONE_DATABASE, OPS, Scene, words
 from tests.integration.command_line import command
 
@@ -62,9 +62,10 @@ async def test_an_overdue_review_is_reminded_of_and_listed(scene: Scene, impatie
     await offer_with_approval(scene, asks(break_glass="1s", remind="1s"))
     await scene.alice.command(OPS, GLASS)
     await scene.told(scene.bob, ":bell:", "still has to be reviewed", channel=REVIEWS)
+    run = await scene.only_run()
+    await until_over(scene, run.id)
     await scene.bob.command(OPS, "/workflow pending")
     await scene.told_privately(scene.bob, "to be reviewed", "*overdue*")
-    run = await scene.only_run()
     ended = await command(tmp_path, "approvals", "list", "--overdue", DATABASE_URL=scene.database_url)
     assert (ended.code, run.id in ended.output, "overdue" in ended.output) == (0, True, True)
 

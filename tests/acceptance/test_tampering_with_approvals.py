@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -186,3 +187,46 @@ async def test_what_a_requester_asked_for_who_has_left_since_does_not_start(scen
     await scene.bob.press("Approve")
     await scene.told(scene.bob, "was *not started* for", "not a full member of the workspace")
     assert scene.starts == []
+
+
+@pytest.mark.parametrize("also", [{}, {"bound_to": ""}], ids=["state", "state and hash"])
+async def test_a_run_whose_state_is_edited_does_not_start_without_its_approval(
+    scene: Scene, impatient: None, also: dict[str, str]
+) -> None:
+    await offer_with_approval(scene)
+    await ask_for(scene)
+    await asked(scene, scene.bob)
+
+    def edit(tx: Any) -> None:
+        tx.connection.execute(sa.update(runs).values(state="ready", due=tx.now, **also))
+
+    await scene.world.bot.store.write(edit)
+    await scene.told(scene.alice, "was *not started* for", "It is not what was approved any more")
+    assert scene.starts == []
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("value", ["x", "1", "", "[" * 5000, '{"r":"\\ud800"}', '{"r": 1, "h": 2}', "null"], ids=repr)
+async def test_an_odd_button_is_answered_like_one_of_nothing(scene: Scene, value: str) -> None:
+    await offer_with_approval(scene)
+    await ask_for(scene)
+    question = await asked(scene, scene.bob)
+    for action in ("approve_run", "review_run"):
+        press = scene.bob.button_payload("Approve", question)
+        press["actions"][0] |= {"value": value, "action_id": action}
+        assert (await scene.slack.deliver("interactive", press)).status == 200
+    await scene.told_privately(scene.bob, "There is nothing to decide on", channel=REVIEWS)
+    await _nothing_started(scene)
+
+
+@ONE_DATABASE
+async def test_a_strangers_presses_do_not_use_up_the_looks_at_groups(scene: Scene) -> None:
+    await offer_with_approval(scene, people=IN_GROUP)
+    stranger = scene.slack.add_person("U08STRANGER", "Sam Stranger", is_stranger=True)
+    scene.slack.workspace.channels[REVIEWS].is_ext_shared = True
+    await ask_for(scene)
+    question = await asked(scene, stranger)
+    before = len(scene.slack.calls_of("usergroups.users.list"))
+    for _ in range(15):
+        await stranger.press("Approve", question)
+    assert len(scene.slack.calls_of("usergroups.users.list")) == before

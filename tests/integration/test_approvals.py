@@ -143,7 +143,7 @@ async def _withdraw(one: Scene, _: str) -> Any:
     def work(tx: Any) -> CancelAnswer:
         return cancel_as(tx, tx.run(one.run.id), ALICE.user_id, ALICE.name).answer
 
-    return await one.store.write(work)
+    return await one.store.write(work, starts=True)
 
 
 async def _time_is_over(one: Scene, url: str) -> Any:
@@ -324,3 +324,22 @@ async def test_a_press_on_what_was_shown_of_another_run_is_not_counted(store: Sq
     swapped = Scene(store, replace(other.run, bound_to=one.run.bound_to))
     assert await swapped.press(True) is ReviewAnswer.CHANGED
     assert await other.state() == (S.WAITING, State.AWAITING_APPROVAL)
+
+
+async def test_two_replicas_never_wait_for_each_other_in_a_ring(
+    replicas: list[SqlStore], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Presses, withdrawals, reminders and other people's messages, all in groups, on the same rows at the same time."""
+    await apply(replicas[0])
+    for burst in range(5):
+        scenes = [await scene(replicas[0], number=burst * 10 + number) for number in range(6)]
+        for one in scenes:
+            await one.store.write(lambda tx, one=one: tx.announce_ask(one.run, BOB.user_id))  # type: ignore[misc]
+        works: list[Awaitable[Any]] = []
+        for one in scenes:
+            other = Scene(replicas[1], one.run)
+            works += [one.press(True), _withdraw(other, ""), other.press(False, CARA), tend_approvals(replicas[0])]
+            works += [store.write(lambda tx, one=one: tx.update_asks(one.run)) for store in replicas]  # type: ignore[misc]
+        await asyncio.gather(*works)
+    assert "deadlock" not in caplog.text.lower()
+    assert "failed" not in caplog.text

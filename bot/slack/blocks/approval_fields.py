@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from slack_sdk.models.blocks import (
     CheckboxesElement,
@@ -37,18 +38,32 @@ def approval_notes(asks: Sequence[Grant], inputs: Sequence[Input]) -> list[Secti
     return [SectionBlock(block_id="approval", text=MarkdownTextObject(text=cut("\n".join(lines), SECTION)))]
 
 
-def approval_fields(asks: Sequence[Grant]) -> list[InputBlock]:
+@dataclass(frozen=True, slots=True)
+class Pleading:
+    """What the requester has typed for those who approve."""
+
+    reason: str = ""
+    break_glass: bool = False
+
+
+def approval_fields(asks: Sequence[Grant], typed: Pleading) -> list[InputBlock]:
     """Why, for the approvers; and, where a rule allows it, to start at once and be reviewed afterwards."""
     if not asks:
         return []
-    reason = PlainTextInputElement(action_id=Action.APPROVAL_REASON, multiline=True, max_length=REASON_LIMIT)
+    reason = PlainTextInputElement(
+        action_id=Action.APPROVAL_REASON,
+        multiline=True,
+        max_length=REASON_LIMIT,
+        initial_value=typed.reason[:REASON_LIMIT] or None,
+    )
     hint = "Those who approve see it, and the audit trail keeps it. Needed where approval is."
     fields = [InputBlock(block_id=REASON, label="Reason", element=reason, optional=True, hint=hint)]
     if any(grant.approval is not None and grant.approval.break_glass for grant in asks):
         words = "Break the glass: start at once"
         about = "For emergencies. Every approver is alerted, and one has to review it."
         option = Option(value="yes", text=PlainTextObject(text=words), description=PlainTextObject(text=cut(about, 75)))
-        box = CheckboxesElement(action_id=Action.BREAK_GLASS, options=[option])
+        chosen = [option] if typed.break_glass else None
+        box = CheckboxesElement(action_id=Action.BREAK_GLASS, options=[option], initial_options=chosen)
         fields.append(InputBlock(block_id=GLASS, label="Can't wait?", element=box, optional=True))
     return fields
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from bot.slack.ids import Action, View
 DECISION, COMMENT, CODE = "review:decision", "review:comment", "review:code"  # block ids
 APPROVE, REFUSE = "approve", "refuse"  # values of the decision
 COMMENT_LIMIT = 1000  # characters
+RUN_ID, HASH = re.compile(r"R-[0-9A-Z]{10}"), re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +44,24 @@ class ReviewMemory:
 
     @classmethod
     def load(cls, text: str) -> ReviewMemory:
-        """Raises ValueError for anything that `dump` did not write."""
+        """Raises ValueError for anything that `dump` did not write, RecursionError for JSON nested too deeply."""
         data = json.loads(text)
-        try:
-            return cls(str(data["r"])[:40], str(data["h"])[:64])
-        except (KeyError, TypeError) as error:
-            raise ValueError("not a review's memory") from error
+        if not isinstance(data, dict) or not (
+            RUN_ID.fullmatch(str(data.get("r"))) and HASH.fullmatch(str(data.get("h")))
+        ):
+            raise ValueError("not a review's memory")
+        return cls(data["r"], data["h"])
 
 
-def review_modal(run: Run, standing: Standing, *, approves: bool) -> dict[str, Any]:
-    """The window, with one of the decisions chosen."""
+def review_modal(run: Run, standing: Standing, *, approves: bool, comment: str = "") -> dict[str, Any]:
+    """The window, with one of the decisions chosen, and a comment that was typed before."""
     view = SlackView(
         type="modal",
         callback_id=View.REVIEW,
         title=PlainTextObject(text="Review a run"),
         submit=PlainTextObject(text="Answer"),
         close=PlainTextObject(text="Cancel"),
-        blocks=[*_shown(run, standing), *_fields(standing, approves=approves)],
+        blocks=[*_shown(run, standing), *_fields(standing, approves, comment)],
         private_metadata=ReviewMemory(run.id, standing.approval.bound_to).dump(),
     )
     rendered: dict[str, Any] = view.to_dict()
@@ -102,13 +105,15 @@ def _shown(run: Run, standing: Standing) -> list[Block]:
     return [*blocks, section("\n".join([*answers(standing), needed]))]
 
 
-def _fields(standing: Standing, *, approves: bool) -> list[InputBlock]:
+def _fields(standing: Standing, approves: bool, typed: str) -> list[InputBlock]:
     glass = standing.approval.state is ApprovalState.REVIEW_OPEN
     yes = Option(value=APPROVE, text=PlainTextObject(text="It was right" if glass else "Approve"))
     no = Option(value=REFUSE, text=PlainTextObject(text="It was not right" if glass else "Refuse"))
     field = Action.REVIEW_FIELD
     radio = RadioButtonsElement(action_id=field, options=[yes, no], initial_option=yes if approves else no)
-    comment = PlainTextInputElement(action_id=field, multiline=True, max_length=COMMENT_LIMIT)
+    comment = PlainTextInputElement(
+        action_id=field, multiline=True, max_length=COMMENT_LIMIT, initial_value=typed[:COMMENT_LIMIT] or None
+    )
     fields = [
         InputBlock(block_id=DECISION, label="Your answer", element=radio),
         InputBlock(

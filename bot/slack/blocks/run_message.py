@@ -130,7 +130,13 @@ def _buttons(run: Run, link: str | None) -> list[InteractiveElement]:
     if link and run.instance_id:
         buttons.append(ButtonElement(text="Open in Datadog", action_id=Action.OPEN_IN_DATADOG, url=link))
     if run.state is State.AWAITING_APPROVAL:
-        buttons.append(ButtonElement(text="Withdraw", action_id=Action.CANCEL_RUN, value=run.id))
+        sure = ConfirmObject(
+            title="Withdraw it?",
+            text="Nobody is asked any more, and it will not start.",
+            confirm="Withdraw it",
+            deny="Keep it",
+        )
+        buttons.append(ButtonElement(text="Withdraw", action_id=Action.CANCEL_RUN, value=run.id, confirm=sure))
     if run.state in (State.READY, State.LAUNCHING, State.RUNNING) and not run.cancel_by:
         confirm = ConfirmObject(
             title="Cancel this run?",

@@ -31,10 +31,12 @@ from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import BOOLEANS, TEXT_LIMIT, Input, as_text, same
 from bot.domain.policy import Grant
 from bot.domain.workflows import AllowedValue, InputType
-from bot.slack.blocks.approval_fields import approval_fields, approval_notes
+from bot.slack.blocks.approval_fields import Pleading, approval_fields, approval_notes
 from bot.slack.blocks.modals import STATIC_OPTIONS
 from bot.slack.blocks.text import LABEL, OPTION, OPTION_VALUE, PLACEHOLDER, SECTION, TITLE, cut, escape
 from bot.slack.ids import Action, View, block_of
+
+NOTHING_SAID = Pleading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,12 @@ def workflow_form(
     values: Mapping[str, Any] | None = None,
     note: str = "",
     asks: Sequence[Grant] = (),
+    pleading: Pleading = NOTHING_SAID,
 ) -> dict[str, Any]:
     """The form, with `values` (typed) filled in, and a `note` (mrkdwn) above the fields where there is something to say.
 
-    `asks` are the rules by which it may need approval: the form says so, and asks for the reason.
+    `asks` are the rules by which it may need approval: the form says so, and asks for the reason, of which
+    `pleading` is what was typed before.
     """
     blocks: list[Block] = []
     if len(entry.title) > TITLE:  # the modal's own title holds it else
@@ -83,7 +87,7 @@ def workflow_form(
         blocks.append(SectionBlock(text=MarkdownTextObject(text=cut(f":warning: {note}", SECTION))))
     blocks += approval_notes(asks, entry.inputs)
     blocks += [_field(field, values or {}) for field in entry.inputs]
-    blocks += approval_fields(asks)
+    blocks += approval_fields(asks, pleading)
     if not entry.inputs:
         blocks.append(ContextBlock(elements=[MarkdownTextObject(text="This workflow takes no inputs.")]))
     view = SlackView(

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import Input, InvalidInput, check_payload
-from bot.slack.blocks.approval_fields import GLASS, REASON
+from bot.slack.blocks.approval_fields import GLASS, REASON, Pleading
 from bot.slack.blocks.workflow_form import option_key, options_of
 from bot.slack.ids import Action, block_of
 from bot.use_cases.run_workflow import Values
@@ -32,11 +32,11 @@ def read_form(entry: CatalogueEntry, state: Mapping[str, Any]) -> Values:
     return Values(given, errors)
 
 
-def read_reason(state: Mapping[str, Any]) -> tuple[str, bool]:
+def read_pleading(state: Mapping[str, Any]) -> Pleading:
     """The reason for those who have to approve, and whether the glass is to be broken."""
     reason = (state.get(REASON) or {}).get(Action.APPROVAL_REASON.value) or {}
     glass = (state.get(GLASS) or {}).get(Action.BREAK_GLASS.value) or {}
-    return str(reason.get("value") or ""), bool(glass.get("selected_options"))
+    return Pleading(str(reason.get("value") or ""), bool(glass.get("selected_options")))
 
 
 def _read_field(field: Input, element: Mapping[str, Any], given: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.slack.blocks.authenticator_modal import REPLACE, authenticator_modal
 from bot.slack.blocks.modals import notice
+from bot.slack.blocks.refill import refill
 from bot.slack.blocks.review_modal import CODE
 from bot.slack.forms.command_text import Command
 from bot.slack.ids import Action
@@ -38,7 +39,8 @@ async def code_submitted(context: Context, incoming: Incoming) -> None:
         refused = await confirm_enrolment(actor, code, context.store, context.codes)
         then = notice("Authenticator", ":white_check_mark: Your authenticator is set up. Its codes count from now on.")
     if refused is not None:
-        incoming.reply.ack({"response_action": "errors", "errors": {CODE: REFUSED[refused]}})
+        if not incoming.reply.ack({"response_action": "errors", "errors": {CODE: REFUSED[refused]}}):
+            await context.voice.update(str(incoming.view["id"]), refill(incoming.view, f":warning: {REFUSED[refused]}"))
         return
     await context.voice.show(incoming, then)
 

@@ -18,14 +18,14 @@ from bot.slack.listeners.modal import Content, Said, open_modal
 from bot.slack.review_words import SHOWN_BY_ITSELF, review_words
 from bot.use_cases.approval_outcome import Requester
 from bot.use_cases.ports import Reading
-from bot.use_cases.review_run import Press, ReviewAnswer, Reviewed, review
+from bot.use_cases.review_run import Press, ReviewAnswer, Reviewed, not_theirs, review
 
 CODES = frozenset({ReviewAnswer.CODE_NEEDED, ReviewAnswer.CODE_WRONG, ReviewAnswer.CODE_BLOCKED})
 
 
 async def approve_pressed(context: Context, incoming: Incoming) -> None:
     """One press decides; the message shows it to everybody, so only what it doesn't show needs words."""
-    memory = ReviewMemory.load(str(incoming.action.get("value")))
+    memory = _memory(incoming.action.get("value"))
     reviewed = await _review(context, incoming, memory, ReviewFields(True, "", None))
     if reviewed.answer not in SHOWN_BY_ITSELF:
         await context.voice.tell(incoming, "Review a run", review_words(reviewed, context.command))
@@ -34,14 +34,14 @@ async def approve_pressed(context: Context, incoming: Incoming) -> None:
 async def review_pressed(context: Context, incoming: Incoming) -> None:
     """A button that opens the review window."""
     incoming.reply.ack()
-    memory = ReviewMemory.load(str(incoming.action.get("value")))
+    memory = _memory(incoming.action.get("value"))
     approves = incoming.action.get("action_id") != Action.REVIEW_REFUSE
     await open_modal(context, incoming, _window(context, incoming, memory.run_id, approves))
 
 
 async def review_submitted(context: Context, incoming: Incoming) -> None:
     """The review window. What is wrong with a field is said at the field."""
-    memory = ReviewMemory.load(str(incoming.view.get("private_metadata")))
+    memory = _memory(incoming.view.get("private_metadata"))
     fields = read_review((incoming.view.get("state") or {}).get("values") or {})
     if not fields.approves and not fields.comment.strip():
         words = "Say why: the requester and the audit trail see it."
@@ -69,7 +69,7 @@ async def review_by_name(context: Context, incoming: Incoming, parsed: Command) 
         return
     standing = await context.store.read(lambda tx: tx.standing(run_id))
     if standing is not None and standing.approval.requirement.step_up and approves:
-        await open_modal(context, incoming, _window(context, incoming, run_id, approves))
+        await open_modal(context, incoming, _window(context, incoming, run_id, approves, comment))
         return
     memory = ReviewMemory(run_id, standing.approval.bound_to if standing else "")
     reviewed = await _review(context, incoming, memory, ReviewFields(approves, comment, None))
@@ -83,7 +83,9 @@ async def _review(context: Context, incoming: Incoming, memory: ReviewMemory, fi
         return Reviewed(ReviewAnswer.NO_SUCH_APPROVAL)
     run, standing = found
     actor = await context.directory.actor(incoming.team_id, incoming.user_id, fresh=True)
-    groups = sorted(standing.approval.requirement.groups)
+    # Slack allows 20 looks at groups a minute: none for strangers, nor for what is decided.
+    asks = actor.kind is Kind.MEMBER and standing.approval.state in OPEN_APPROVALS
+    groups = sorted(standing.approval.requirement.groups) if asks else []
     subjects = await context.directory.subjects(actor, groups, fresh=True)
     press = Press(actor, subjects, run.id, memory.bound_to, fields.approves, fields.comment, fields.code)
     reviewed = await review(press, await _requester(context, run), context.store, context.codes)
@@ -99,19 +101,29 @@ async def _requester(context: Context, run: Run) -> Requester:
     return Requester(actor, await context.directory.subjects(actor, sorted(groups)), context.admitted)
 
 
-async def _window(context: Context, incoming: Incoming, run_id: str, approves: bool) -> Content:
+async def _window(context: Context, incoming: Incoming, run_id: str, approves: bool, comment: str = "") -> Content:
     found = await context.store.read(lambda tx: _of(tx, run_id))
     if found is None:
         return Said("Review a run", review_words(Reviewed(ReviewAnswer.NO_SUCH_APPROVAL), context.command))
     run, standing = found
     actor = await context.directory.actor(incoming.team_id, incoming.user_id)
     subjects = await context.directory.subjects(actor, sorted(standing.approval.requirement.groups))
-    if actor.kind is not Kind.MEMBER or actor.team_id != run.team_id or not standing.approval.fits(subjects):
-        refused = Reviewed(ReviewAnswer.NOT_AN_APPROVER, run, standing)
-        return Said("Review a run", review_words(refused, context.command))
+    answer = not_theirs(run, standing, actor, subjects)
     if standing.approval.state not in OPEN_APPROVALS:
-        return Said("Review a run", review_words(Reviewed(ReviewAnswer.OVER, run, standing), context.command))
-    return review_modal(run, standing, approves=approves)
+        answer = answer or ReviewAnswer.OVER
+    elif any(review.user_id == actor.user_id for review in standing.reviews):
+        answer = answer or ReviewAnswer.ANSWERED_BEFORE
+    if answer is not None:
+        return Said("Review a run", review_words(Reviewed(answer, run, standing), context.command))
+    return review_modal(run, standing, approves=approves, comment=comment)
+
+
+def _memory(text: object) -> ReviewMemory:
+    """What a button or window remembers; of nothing, where it is not one of ours."""
+    try:
+        return ReviewMemory.load(str(text))
+    except (ValueError, RecursionError):
+        return ReviewMemory("", "")
 
 
 def _of(tx: Reading, run_id: str) -> tuple[Run, Standing] | None:

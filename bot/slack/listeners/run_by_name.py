@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from bot.slack.blocks.approval_fields import Pleading
 from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import code, escape
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
@@ -70,10 +71,10 @@ async def _outcome(context: Context, incoming: Incoming, parsed: Command) -> Con
         outcome = await request(ask, context.store, context.sealer, context.admitted)
     except UnreadableCommand as error:
         return Said("Run a workflow", f":information_source: {escape(str(error))}")
-    return _content(context, incoming, outcome)
+    return _content(context, incoming, outcome, Pleading(parsed.reason, parsed.break_glass))
 
 
-def _content(context: Context, incoming: Incoming, outcome: Outcome) -> Content:
+def _content(context: Context, incoming: Incoming, outcome: Outcome, said: Pleading) -> Content:
     """What the person is shown of it; nothing, where the run's own message says it."""
     match outcome:
         case Requested(run):
@@ -83,10 +84,10 @@ def _content(context: Context, incoming: Incoming, outcome: Outcome) -> Content:
             return Said("Not permitted", refusal(workflow, decision, context.admins))
         case Incomplete(form, values):
             wrong = {name: words for name, words in values.errors.items() if words != REQUIRED}
-            return _form(form, values, incoming.channel_id, problems(form.entry, wrong))
+            return _form(form, values, incoming.channel_id, problems(form.entry, wrong), said)
         case ReasonNeeded(form, values, requirement):
             why = f"This needs approval by {quorums_text(requirement.quorums)}. Say why below."
-            return _form(form, values, incoming.channel_id, why)
+            return _form(form, values, incoming.channel_id, why, said)
         case AwaitsApproval():
             context.wake()
             return None  # its message says whom it waits for
@@ -94,6 +95,6 @@ def _content(context: Context, incoming: Incoming, outcome: Outcome) -> Content:
             return None  # the same command delivered again: its run has its own message
 
 
-def _form(form: FormParts, values: Values, channel_id: str, note: str) -> Content:
+def _form(form: FormParts, values: Values, channel_id: str, note: str, said: Pleading) -> Content:
     memory = FormMemory(form.entry.name, channel_id, form.entry.definition_hash, secrets.token_hex(16))
-    return workflow_form(form.entry, memory, values.given, note, form.asks)
+    return workflow_form(form.entry, memory, values.given, note, form.asks, said)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bot.domain.approvals import people_needed
 from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.domain.policy import Reason
 from bot.domain.runs import Run
-from bot.slack.blocks.approval_fields import REASON
+from bot.slack.blocks.approval_fields import GLASS, REASON
 from bot.slack.blocks.modals import notice
 from bot.slack.blocks.refill import refill
 from bot.slack.blocks.text import channel, code, escape
 from bot.slack.blocks.workflow_form import FormMemory, problems, workflow_form
 from bot.slack.error_text import refusal
-from bot.slack.forms.workflow_form import read_form, read_reason
+from bot.slack.forms.workflow_form import read_form, read_pleading
 from bot.slack.ids import block_of
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
@@ -43,7 +44,7 @@ async def form_submitted(context: Context, incoming: Incoming) -> None:
 async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outcome:
     actor, subjects = await context.who(incoming)
     state = (incoming.view.get("state") or {}).get("values") or {}
-    reason, break_glass = read_reason(state)
+    said = read_pleading(state)
     ask = Ask(
         actor=actor,
         subjects=subjects,
@@ -53,8 +54,8 @@ async def _ask(context: Context, incoming: Incoming, memory: FormMemory) -> Outc
         request_id=incoming.request_id,
         read=lambda entry: read_form(entry, state),
         definition_hash=memory.definition_hash,
-        reason=reason,
-        break_glass=break_glass,
+        reason=said.reason,
+        break_glass=said.break_glass,
     )
     return await request(ask, context.store, context.sealer, context.admitted)
 
@@ -71,6 +72,9 @@ async def _render(context: Context, incoming: Incoming, memory: FormMemory, outc
             words += "." if same_values else " with other values. Open a new form to run it again."
             if not same_values or not incoming.reply.ack():
                 await context.voice.show(incoming, notice("Already started", words))
+        case Denied(_, decision) if decision.reason is Reason.NO_BREAK_GLASS and _has(incoming, GLASS):
+            words = "With these values it can't be started without approval. Untick this to ask for it."
+            await _correct(context, incoming, {GLASS: words}, words)
         case Denied(workflow, decision):
             await context.voice.show(incoming, notice("Not permitted", refusal(workflow, decision, context.admins)))
         case Incomplete(form, values):
@@ -82,16 +86,22 @@ async def _render(context: Context, incoming: Incoming, memory: FormMemory, outc
             state = (incoming.view.get("state") or {}).get("values") or {}
             why = "This workflow was changed while the form was open. Nothing was started: look again, then press Run."
             given, renewed = read_form(form.entry, state).given, _renewed(memory, form.entry.definition_hash)
-            await context.voice.show(incoming, workflow_form(form.entry, renewed, given, why, form.asks))
+            await context.voice.show(
+                incoming, workflow_form(form.entry, renewed, given, why, form.asks, read_pleading(state))
+            )
 
 
 async def _ask_why(context: Context, incoming: Incoming, memory: FormMemory, needed: ReasonNeeded) -> None:
     why = f"This needs approval by {people_needed(needed.requirement.quorums)}: say why."
-    if any(block.get("block_id") == REASON for block in incoming.view.get("blocks", [])):
+    if _has(incoming, REASON):
         await _correct(context, incoming, {REASON: why}, escape(why))
     else:  # the rules have changed since the form was opened
         form = workflow_form(needed.form.entry, memory, needed.values.given, escape(why), needed.form.asks)
         await context.voice.show(incoming, form)
+
+
+def _has(incoming: Incoming, block_id: str) -> bool:
+    return any(block.get("block_id") == block_id for block in incoming.view.get("blocks", []))
 
 
 async def _recorded(context: Context, incoming: Incoming, run: Run) -> None:

@@ -35,6 +35,7 @@ MOVES = {
     (S.WAITING, E.REMIND): S.WAITING,
     (S.WAITING, E.ESCALATE): S.WAITING,
     (S.REVIEW_OPEN, E.REMIND): S.REVIEW_OPEN,
+    (S.REVIEW_OPEN, E.ESCALATE): S.REVIEW_OPEN,
     (S.REVIEW_OPEN, E.SIGN_OFF): S.REVIEWED,
 }
 MANAGERS, SECURITY = Quorum("managers", ("U02BOB", "S01MANAGERS")), Quorum("security", ("U03CARA",))
@@ -140,3 +141,10 @@ def test_it_is_looked_at_when_it_is_to_be_reminded_of_escalated_or_over() -> Non
     up = replace(APPROVAL, requirement=replace(APPROVAL.requirement, escalate_after=timedelta(minutes=5)))
     assert up.next_due(NOON) == NOON + timedelta(minutes=5)
     assert replace(up, escalated=True).next_due(NOON) == NOON + timedelta(minutes=20)
+
+
+def test_a_review_is_reminded_of_once_before_its_time_is_over_and_then_every_day() -> None:
+    open_review = replace(APPROVAL, state=S.REVIEW_OPEN, expires_at=NOON + timedelta(hours=10))
+    assert open_review.next_due(NOON) == NOON + timedelta(hours=5)
+    assert open_review.next_due(NOON + timedelta(hours=5)) == NOON + timedelta(hours=10)
+    assert open_review.next_due(NOON + timedelta(hours=10)) == NOON + timedelta(hours=34)
