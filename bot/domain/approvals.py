@@ -18,6 +18,7 @@ import rfc8785
 from bot.domain.runs import Run
 
 OVERDUE_REMINDER = timedelta(days=1)  # between the reminders of an overdue review
+REASON_LIMIT = 1000  # characters of a reason, and of an approver's comment
 LONGEST_WAIT = timedelta(days=30)  # for an approval, and for a review of broken glass
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,12 +18,11 @@ class AuthenticatorRows:
     connection: sa.Connection
     now: datetime
 
-    def authenticator(self, team_id: str, user_id: str) -> Authenticator | None:
-        return self._authenticator(_of(team_id, user_id))
-
     def hold_authenticator(self, team_id: str, user_id: str) -> Authenticator | None:
-        """The same, and nobody else uses a code of it before this transaction ends."""
-        return self._authenticator(_of(team_id, user_id).with_for_update())
+        """The person's; nobody else uses a code of it before this transaction ends."""
+        theirs = (authenticators.c.team_id == team_id, authenticators.c.user_id == user_id)
+        row = self.connection.execute(sa.select(authenticators).where(*theirs).with_for_update()).one_or_none()
+        return None if row is None else Authenticator(**row._mapping)
 
     def put_authenticator(self, authenticator: Authenticator) -> None:
         """Keep it, in the place of the one that the person had."""
@@ -43,11 +41,3 @@ class AuthenticatorRows:
         """What is kept sealed, by person."""
         query = sa.select(authenticators.c.user_id, authenticators.c.sealed).where(authenticators.c.sealed != "")
         return {row.user_id: row.sealed for row in self.connection.execute(query)}
-
-    def _authenticator(self, query: sa.Select[Any]) -> Authenticator | None:
-        row = self.connection.execute(query).one_or_none()
-        return None if row is None else Authenticator(**row._mapping)
-
-
-def _of(team_id: str, user_id: str) -> sa.Select[Any]:
-    return sa.select(authenticators).where(authenticators.c.team_id == team_id, authenticators.c.user_id == user_id)

@@ -15,6 +15,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from bot.domain.approvals import REASON_LIMIT
 from bot.domain.durations import in_words
 from bot.domain.inputs import Input, as_text
 from bot.domain.policy import Grant
@@ -23,7 +24,6 @@ from bot.slack.blocks.text import SECTION, code, cut, escape
 from bot.slack.ids import Action
 
 REASON, GLASS = "approval:reason", "approval:glass"  # block ids
-REASON_LIMIT = 1000  # characters
 SHOWN = 5  # rules
 
 

@@ -19,7 +19,7 @@ from bot.domain.runs import Run, State
 from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs, size_of
 from bot.slack.blocks.review_modal import ReviewMemory, headline, section, why_asked
-from bot.slack.blocks.run_words import state_words
+from bot.slack.blocks.run_words import begun_words, state_words
 from bot.slack.blocks.text import code, cut, escape, moment, person
 from bot.slack.ids import Action
 
@@ -52,7 +52,7 @@ def reminder(run: Run, standing: Standing) -> str:
     until = moment(approval.expires_at)
     if approval.state is ApprovalState.REVIEW_OPEN:
         who = reviewers_text(approval.quorums, named=True)
-        return f":bell: *{title}* was started without approval and still has to be reviewed, by {who}, until {until}."
+        return f":bell: *{title}* {begun_words(run)} without approval and still has to be reviewed, by {who}, until {until}."
     answered = {review.user_id for review in standing.reviews}
     left = [replace(one, subjects=tuple(who for who in one.subjects if who not in answered)) for one in standing.needed]
     return f":bell: {person(run.user_id)} still waits for an answer on *{title}*, until {until}: {quorums_text(left)}"
@@ -96,7 +96,7 @@ def _notification(run: Run, standing: Standing) -> str:
         case ApprovalState.WAITING:
             return f"{person(run.user_id)} asks to run {title}: approve or refuse"
         case ApprovalState.REVIEW_OPEN:
-            return f"{person(run.user_id)} started {title} without approval: review it"
+            return f"{person(run.user_id)} broke the glass: {title} {begun_words(run)} without approval: review it"
         case state:
             return f"{title} for {person(run.user_id)}: {state.value}"
 

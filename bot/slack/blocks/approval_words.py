@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bot.domain.approvals import ApprovalState, Quorum, Review, Standing, people_needed
 from bot.domain.policy import EVERYONE
+from bot.domain.runs import Run
+from bot.slack.blocks.run_words import begun_words
 from bot.slack.blocks.text import cut, escape, moment, person, sentence_list
 
 NAMED = 6  # people of a quorum that are named
@@ -29,7 +31,7 @@ def subject(subject_id: str) -> str:
     return f"<!subteam^{subject_id}>" if subject_id.startswith("S") else person(subject_id)
 
 
-def progress_text(standing: Standing) -> str:
+def progress_text(run: Run, standing: Standing) -> str:
     """Where an approval stands, for the run's own message, which pings nobody of those who are asked."""
     approval, so_far = standing.approval, standing.approvers
     by = f" Approved so far by {sentence_list([person(one) for one in so_far], 'and')}." if so_far else ""
@@ -43,11 +45,15 @@ def progress_text(standing: Standing) -> str:
             return f"Nobody decided in time: it expired {moment(approval.expires_at)}.{by}"
         case ApprovalState.REVIEW_OPEN:
             who = reviewers_text(approval.quorums, named=False)
-            return f"Started *without approval*; to be reviewed by {who} until {moment(approval.expires_at)}."
+            return f"{_begun(run)} *without approval*; to be reviewed by {who} until {moment(approval.expires_at)}."
         case ApprovalState.REVIEWED:
-            return "Started *without approval*, and reviewed since.\n" + "\n".join(answers(standing))
+            return f"{_begun(run)} *without approval*, and reviewed since.\n" + "\n".join(answers(standing))
         case _:
             return "\n".join(answers(standing))
+
+
+def _begun(run: Run) -> str:
+    return begun_words(run).removeprefix("was ").capitalize()
 
 
 def answers(standing: Standing) -> list[str]:

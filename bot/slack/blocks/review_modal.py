@@ -19,16 +19,16 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View as SlackView
 
-from bot.domain.approvals import ApprovalState, Standing
+from bot.domain.approvals import REASON_LIMIT, ApprovalState, Standing
 from bot.domain.runs import Run
 from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs
+from bot.slack.blocks.run_words import begun_words
 from bot.slack.blocks.text import SECTION, channel, cut, escape, moment, person
 from bot.slack.ids import Action, View
 
 DECISION, COMMENT, CODE = "review:decision", "review:comment", "review:code"  # block ids
 APPROVE, REFUSE = "approve", "refuse"  # values of the decision
-COMMENT_LIMIT = 1000  # characters
 RUN_ID, HASH = re.compile(r"R-[0-9A-Z]{10}"), re.compile(r"[0-9a-f]{64}")
 
 
@@ -84,9 +84,9 @@ def headline(run: Run, standing: Standing) -> str:
         case ApprovalState.WITHDRAWN:
             return f":no_entry_sign: *Withdrawn*: {who} asked to run {what}"
         case ApprovalState.REVIEW_OPEN:
-            return f":rotating_light: {who} *broke the glass*: {what} was started without approval"
+            return f":rotating_light: {who} *broke the glass*: {what} {begun_words(run)} without approval"
         case ApprovalState.REVIEWED:
-            return f":mag: *Reviewed*: {who} had started {what} without approval"
+            return f":mag: *Reviewed*: {who} *broke the glass*: {what} {begun_words(run)} without approval"
 
 
 def why_asked(reason: str) -> str:
@@ -112,7 +112,7 @@ def _fields(standing: Standing, approves: bool, typed: str) -> list[InputBlock]:
     field = Action.REVIEW_FIELD
     radio = RadioButtonsElement(action_id=field, options=[yes, no], initial_option=yes if approves else no)
     comment = PlainTextInputElement(
-        action_id=field, multiline=True, max_length=COMMENT_LIMIT, initial_value=typed[:COMMENT_LIMIT] or None
+        action_id=field, multiline=True, max_length=REASON_LIMIT, initial_value=typed[:REASON_LIMIT] or None
     )
     fields = [
         InputBlock(block_id=DECISION, label="Your answer", element=radio),

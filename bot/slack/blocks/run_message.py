@@ -31,7 +31,7 @@ Rendered = tuple[str, list[dict[str, Any]]]
 
 def run_message(run: Run, link: str | None, standing: Standing | None = None) -> Rendered:
     """The text for notifications and the blocks. `link` is the run's page in Datadog, `standing` its approval."""
-    approval = progress_text(standing) if standing else ""
+    approval = progress_text(run, standing) if standing else ""
     parts = [_headline(run), _inputs(run), approval, steps_text(run.steps), _what_is_known(run)]
     blocks: list[Block] = [_section(part) for part in parts if part]
     buttons = _buttons(run, link)

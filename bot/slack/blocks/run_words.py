@@ -26,7 +26,6 @@ MARKS = {
 
 # Datadog documents no list of step states; what isn't here is shown as Datadog words it.
 STEP_MARKS = {
-    State.AWAITING_APPROVAL: ":raised_hand:",
     "IN_PROGRESS": ":arrow_forward:",
     "SUCCEEDED": ":white_check_mark:",
     "CANCELED": ":no_entry_sign:",
@@ -54,6 +53,16 @@ def state_words(run: Run) -> str:
         State.UNKNOWN: "outcome unknown",
     }
     return words[run.state]
+
+
+def begun_words(run: Run) -> str:
+    """Whether it was started, for a run whose glass was broken."""
+    never = run.state is State.NOT_STARTED or (run.state is State.CANCELLED and not run.instance_id)
+    if never:
+        return "was not started"
+    if run.state in (State.READY, State.LAUNCHING):
+        return "is being started"
+    return "may have been started" if run.state is State.UNKNOWN and not run.instance_id else "was started"
 
 
 def _never_begun(run: Run) -> str:
