@@ -45,4 +45,11 @@ def audit_line(record: Record, limit: int = SECTION) -> str:
     return cut(" · ".join(parts), limit - len(witness)) + witness
 
 
-_SHOWN = {"reason": "because", "instance": "instance", "error": "error", "policy": "policy version"}
+_SHOWN = {
+    "reason": "because",
+    "reason_given": "reason",
+    "comment": "comment",
+    "instance": "instance",
+    "error": "error",
+    "policy": "policy version",
+}

@@ -255,6 +255,26 @@ def test_an_audit_post_names_people_without_pinging_them() -> None:
     assert "f00" not in shown
 
 
+@pytest.mark.parametrize(
+    ("act", "fact", "label"),
+    [
+        ("approval asked", "reason_given", "reason"),
+        ("glass broken", "reason_given", "reason"),
+        ("approved", "comment", "comment"),
+        ("refused", "comment", "comment"),
+        ("reviewed", "comment", "comment"),
+    ],
+)
+def test_an_audit_post_of_an_approval_says_what_people_wrote_on_one_line_and_cut(
+    act: str, fact: str, label: str
+) -> None:
+    _, (block,) = audit_post([record(7, act=act, **{fact: "<!here> is\n*#8 approved*" + "x" * 1000})])
+    first, *witness = block["text"]["text"].splitlines()
+    assert f" · {label} `&lt;!here&gt; is *#8 approved*xxx" in first
+    assert first.count("x") < 200
+    assert len(witness) == 1
+
+
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
