@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.domain.accounts import Account
+from bot.domain.approvals import Approval, ApprovalState, Quorum, Requirement, Review
 from bot.domain.locks import Lock
 from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.domain.replicas import Replica
@@ -17,12 +19,14 @@ from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 from bot.storage.tables import Moment, metadata
+from bot.use_cases.ports import Authenticator
 from tests.integration.chain import KEY, act
 from tests.made_up import NOON, entry, run
 
+ASKED = Requirement((Quorum("managers “é”", ("U02BOB", "S01MANAGERS"), 2),), timedelta(hours=1), timedelta(minutes=20))
 POLICY = Policy(
     (entry(),),
-    (Grant(Effect.ALLOW, "*", "*", rule=1),),
+    (Grant(Effect.ALLOW, "*", "*", rule=1), Grant(Effect.ALLOW, "U02BOB", "*", rule=2, approval=ASKED)),
     (Freeze(("*",), NOON, NOON, "a release"),),
     (Account("other", "datadoghq.eu", "A", "B", ""),),
 )
@@ -36,14 +40,16 @@ ENDED = run(
     launched_at=NOON,
     ended_at=NOON,
 )
+WAITING = run(id="R-WAITING001", request_key="key-3", state=State.AWAITING_APPROVAL, due=None, bound_to="b" * 64)
 
 
 def fill(url: str, records: int = 1, key: bytes = KEY) -> None:
     """Something in every table, and so many records in the trail."""
 
     def work(tx: Any) -> None:
-        for one in (run(), ENDED):
+        for one in (run(), ENDED, WAITING):
             tx.insert_run(one)
+        _ask(tx)
         tx.announce_run(run(), tx.now)
         tx.announce_end(run())
         tx.add_lock(Lock(entry().name, {}, "U01ALICE", "Alice", "a deploy", NOON, NOON))
@@ -66,6 +72,16 @@ def fill(url: str, records: int = 1, key: bytes = KEY) -> None:
         await store.close()
 
     asyncio.run(write())
+
+
+def _ask(tx: Any) -> None:
+    """A run that waits: two have to approve, one has, with a code of an authenticator."""
+    waits = Approval(WAITING.id, ApprovalState.WAITING, ASKED, WAITING.bound_to, "“é”", 1, NOON, NOON)
+    tx.open_approval(waits, due=NOON)
+    tx.add_review(Review(WAITING.id, "U02BOB", "Bob", True, "é 🙂", NOON, (0,), WAITING.bound_to))
+    tx.announce_run(WAITING, NOON)
+    tx.announce_ask(WAITING, "U02BOB")
+    tx.put_authenticator(Authenticator("T01LOCAL", "U02BOB", sealed="sealed", counter=2**40))
 
 
 def _made_up(column: sa.Column[Any]) -> Any:

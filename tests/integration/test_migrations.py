@@ -16,7 +16,7 @@ from bot.storage.store import SqlStore
 from bot.storage.tables import metadata
 from tests.integration.chain import whole_chain
 from tests.integration.conftest import OpenStore
-from tests.integration.filled import empty_tables, fill
+from tests.integration.filled import WAITING, empty_tables, fill
 from tests.made_up import entry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -78,12 +78,37 @@ def test_what_people_may_choose_from_is_the_same_after_an_upgrade(empty_database
     assert offered(empty_database_url) == before
 
 
+def test_before_there_were_approvals_what_waits_is_not_started_and_nothing_is_allowed_without_its_approval(
+    empty_database_url: str,
+) -> None:
+    url = empty_database_url
+    migrate.upgrade(url)
+    fill(url)
+    assert kept(url, "SELECT count(*) FROM grants WHERE approval IS NOT NULL AND CAST(approval AS TEXT) <> 'null'") == 1
+    migrate.downgrade(url, "0001")
+    assert kept(url, f"SELECT state FROM runs WHERE id = '{WAITING.id}'") == "not started"
+    assert kept(url, f"SELECT count(*) FROM runs WHERE id = '{WAITING.id}' AND due IS NULL AND lock_key IS NULL") == 1
+    assert kept(url, f"SELECT kind FROM messages WHERE run_id = '{WAITING.id}'") == "live"
+    assert kept(url, "SELECT count(*) FROM grants") == 1
+    assert kept(url, "SELECT subject FROM grants") == "*"
+
+
+def kept(url: str, query: str) -> object:
+    """The one value that the query finds."""
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sa.text(query)).scalar_one()
+    finally:
+        engine.dispose()
+
+
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> None:
     fill(database_url)
     migrate.upgrade(database_url)
     engine = migrate.plain_engine(database_url)
     with engine.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 2
+        assert connection.execute(sa.text("SELECT count(*) FROM runs")).scalar() == 3
     engine.dispose()
 
 
