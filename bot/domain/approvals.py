@@ -166,12 +166,12 @@ class Approval:
 
     @property
     def quorums(self) -> tuple[Quorum, ...]:
-        """Who may answer now: after the escalation its people count for every quorum."""
+        """Who may answer now: after the escalation its people count for every quorum, and are named first."""
         more = self.requirement.escalate_to
         if not self.escalated or more is None:
             return self.requirement.quorums
         return tuple(
-            Quorum(f"{q.name} or {more.name}", tuple(dict.fromkeys([*q.subjects, *more.subjects])), q.count)
+            Quorum(f"{q.name} or {more.name}", tuple(dict.fromkeys([*more.subjects, *q.subjects])), q.count)
             for q in self.requirement.quorums
         )
 

@@ -66,6 +66,20 @@ async def test_inputs_that_are_too_long_for_a_message_are_seen_whole_before_one_
     await scene.told(scene.alice, f"Approved by <@{BOB}>")
 
 
+@ONE_DATABASE
+async def test_a_run_with_many_inputs_that_do_not_fit_a_line_is_asked_for_like_any_other(scene: Scene) -> None:
+    await offer_with_approval(scene)
+    optional = {"type": "STRING", "defaultValue": "two\nlines"}
+    parameters = [ENV, *({"name": f"text{n}", **optional} for n in range(30))]
+    workflow_id = scene.datadog.add_workflow(name="Restart a service", parameters=parameters)
+    people, workflows = {"managers": {"users": [BOB]}}, {RESTART: {"id": workflow_id}}
+    await scene.world.apply(json.dumps({"version": 1, "people": people, "workflows": workflows, "rules": [asks()]}))
+    await scene.alice.command(OPS, RUN.replace("service=web ", ""))
+    assert words(await asked(scene, scene.bob)).count("two\nlines") == 30
+    await scene.bob.press("Approve")
+    await scene.told(scene.alice, f"Approved by <@{BOB}>")
+
+
 # -------------------------------------------------------------------------------------------------- commands and Home
 
 

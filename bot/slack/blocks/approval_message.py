@@ -16,32 +16,37 @@ from slack_sdk.models.blocks import (
 
 from bot.domain.approvals import ApprovalState, Standing
 from bot.domain.runs import Run, State
-from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
+from bot.slack.blocks.approval_words import ASKED, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs, size_of
-from bot.slack.blocks.review_modal import ReviewMemory, headline, section, why_asked
+from bot.slack.blocks.review_modal import ReviewMemory, headline, said_and_needed, section, why_asked
 from bot.slack.blocks.run_words import begun_words, state_words
 from bot.slack.blocks.text import code, cut, escape, moment, person
 from bot.slack.ids import Action
 
 Rendered = tuple[str, list[dict[str, Any]]]
 
-# Slack takes about 13,000 characters of blocks in a message; what is beside the inputs needs a few thousand.
-INPUTS_LIMIT = 8000
+# Slack takes 50 blocks in a message, and about 13,000 characters of them; the buttons need a thousand.
+MOST_INPUTS = 40
+LIMIT = 12_000
 SHOWN_HASH = 12
 
 
 def approval_message(run: Run, standing: Standing) -> Rendered:
     """The text for notifications and the blocks."""
     approval = standing.approval
+    above: list[Block] = [section(headline(run, standing)), why_asked(approval.reason)]
     inputs = exact_inputs(run)
-    whole = size_of(inputs) <= INPUTS_LIMIT
-    blocks: list[Block] = [section(headline(run, standing)), section(why_asked(approval.reason))]
-    blocks += inputs if whole else [section("The inputs are too long for a message. *See them all* before you decide.")]
-    blocks += [section(line) for line in (state_text(run, standing),) if line]
+    below = [*said_and_needed(standing), *(section(text) for text in (became_text(run, standing),) if text)]
+    facts = ContextBlock(elements=[MarkdownTextObject(text=facts_text(run, standing))])
+    room = LIMIT - size_of([*above, *below, facts])
+    whole = len(inputs) <= MOST_INPUTS and size_of(inputs) <= room
+    if not whole:
+        inputs = [section("The inputs are too long for a message. *See them all* before you decide.")]
+    blocks = [*above, *inputs, *below]
     buttons = _buttons(run, standing, whole=whole)
     if buttons:
         blocks.append(ActionsBlock(block_id=f"review:{run.id}", elements=buttons))
-    blocks.append(ContextBlock(elements=[MarkdownTextObject(text=facts_text(run, standing))]))
+    blocks.append(facts)
     return _notification(run, standing), [block.to_dict() for block in blocks]
 
 
@@ -51,31 +56,22 @@ def reminder(run: Run, standing: Standing) -> str:
     title = escape(cut(run.title, 150))
     until = moment(approval.expires_at)
     if approval.state is ApprovalState.REVIEW_OPEN:
-        who = reviewers_text(approval.quorums, named=True)
+        who = reviewers_text(approval.quorums, ASKED)
         return f":bell: *{title}* {begun_words(run)} without approval and still has to be reviewed, by {who}, until {until}."
     answered = {review.user_id for review in standing.reviews}
     left = [replace(one, subjects=tuple(who for who in one.subjects if who not in answered)) for one in standing.needed]
-    return f":bell: {person(run.user_id)} still waits for an answer on *{title}*, until {until}: {quorums_text(left)}"
+    return f":bell: {person(run.user_id)} still waits for an answer on *{title}*, until {until}: {quorums_text(left, ASKED)}"
 
 
-def state_text(run: Run, standing: Standing) -> str:
-    """What is needed still, who answered, and what became of the run. mrkdwn."""
+def became_text(run: Run, standing: Standing) -> str:
+    """What became of the run. mrkdwn."""
     approval = standing.approval
-    lines = answers(standing)
-    match approval.state:
-        case ApprovalState.WAITING:
-            lines.append(f"*Still needed*  {quorums_text(standing.needed)}, until {moment(approval.expires_at)}")
-        case ApprovalState.REVIEW_OPEN:
-            who = reviewers_text(approval.quorums, named=True)
-            lines.append(f"*To be reviewed by*  {who}, until {moment(approval.expires_at)}")
-        case ApprovalState.EXPIRED:
-            lines.append(f"Nobody decided before {moment(approval.expires_at)}.")
-        case ApprovalState.WITHDRAWN if run.cancel_by:
-            lines.append(f"Withdrawn by {person(run.cancel_by)} {moment(approval.decided_at or approval.asked_at)}.")
+    if approval.state is ApprovalState.WITHDRAWN and run.cancel_by:
+        return f"Withdrawn by {person(run.cancel_by)} {moment(approval.decided_at or approval.asked_at)}."
     if approval.state in (ApprovalState.APPROVED, ApprovalState.REVIEW_OPEN, ApprovalState.REVIEWED):
         error = f" {escape(cut(run.error, 500))}" if run.error and run.state is State.NOT_STARTED else ""
-        lines.append(f"The run: {state_words(run)}.{error}")
-    return "\n".join(lines)
+        return f"The run: {state_words(run)}.{error}"
+    return ""
 
 
 def facts_text(run: Run, standing: Standing) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.approvals import ApprovalState, Standing, people_needed
+from bot.domain.approvals import ApprovalState, Standing
 from bot.domain.runs import Run
+from bot.slack.blocks.approval_words import quorums_text
 from bot.slack.blocks.text import channel, code, cut, escape, moment, person
 
 Waiting = tuple[Run, Standing]
@@ -40,7 +41,7 @@ def pending_line(run: Run, standing: Standing, now: datetime) -> str:
     if approval.state is ApprovalState.REVIEW_OPEN:
         late = ", *overdue*" if approval.expires_at <= now else ""
         return f":rotating_light: {title}: to be reviewed until {moment(approval.expires_at)}{late}"
-    needed = escape(people_needed(standing.needed))
+    needed = quorums_text(standing.needed, 0)
     return f":raised_hand: {title}: needs {needed}, until {moment(approval.expires_at)}"
 
 

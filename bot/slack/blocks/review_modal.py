@@ -21,15 +21,17 @@ from slack_sdk.models.views import View as SlackView
 
 from bot.domain.approvals import REASON_LIMIT, ApprovalState, Standing
 from bot.domain.runs import Run
-from bot.slack.blocks.approval_words import answers, quorums_text, reviewers_text
+from bot.slack.blocks.approval_words import ASKED, answers, quorums_text, reviewers_text
 from bot.slack.blocks.exact_inputs import exact_inputs
 from bot.slack.blocks.run_words import begun_words
-from bot.slack.blocks.text import SECTION, channel, cut, escape, moment, person
+from bot.slack.blocks.text import SECTION, channel, cut, escape, moment, person, quoted
 from bot.slack.ids import Action, View
 
 DECISION, COMMENT, CODE = "review:decision", "review:comment", "review:code"  # block ids
 APPROVE, REFUSE = "approve", "refuse"  # values of the decision
 RUN_ID, HASH = re.compile(r"R-[0-9A-Z]{10}"), re.compile(r"[0-9a-f]{64}")
+SHOWN_REASON, SHOWN_ANSWERS = 2000, 2500  # characters of mrkdwn
+INPUTS_LIMIT = 220_000  # bytes of JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def review_modal(run: Run, standing: Standing, *, approves: bool, comment: str =
         title=PlainTextObject(text="Review a run"),
         submit=PlainTextObject(text="Answer"),
         close=PlainTextObject(text="Cancel"),
-        blocks=[*_shown(run, standing), *_fields(standing, approves, comment)],
+        blocks=[*_shown(run, standing), *_fields(standing, approves, comment, may_approve=can_be_shown(run))],
         private_metadata=ReviewMemory(run.id, standing.approval.bound_to).dump(),
     )
     rendered: dict[str, Any] = view.to_dict()
@@ -89,28 +91,50 @@ def headline(run: Run, standing: Standing) -> str:
             return f":mag: *Reviewed*: {who} *broke the glass*: {what} {begun_words(run)} without approval"
 
 
-def why_asked(reason: str) -> str:
-    """The requester's reason as a quotation. mrkdwn."""
-    return "\n".join(f"> {line}" for line in escape(reason).splitlines() or [""])
+def why_asked(reason: str) -> SectionBlock:
+    """The requester's reason as a quotation."""
+    return section(quoted(reason), SHOWN_REASON)
+
+
+def said_and_needed(standing: Standing) -> list[Block]:
+    """Who answered; and in a section of its own, which no comment can push out or be taken for, what is still needed."""
+    approval = standing.approval
+    until = moment(approval.expires_at)
+    needed = {
+        ApprovalState.WAITING: f"*Still needed*  {quorums_text(standing.needed, ASKED)}, until {until}",
+        ApprovalState.REVIEW_OPEN: f"*To be reviewed by*  {reviewers_text(approval.quorums, ASKED)}, until {until}",
+        ApprovalState.EXPIRED: f"Nobody decided before {until}.",
+    }.get(approval.state, "")
+    texts = [("\n".join(answers(standing)), SHOWN_ANSWERS), (needed, SECTION)]
+    return [section(text, limit) for text, limit in texts if text]
 
 
 def _shown(run: Run, standing: Standing) -> list[Block]:
-    approval = standing.approval
-    glass = approval.state is ApprovalState.REVIEW_OPEN
-    who = f"*To be reviewed by*  {reviewers_text(approval.quorums, named=True)}"
-    needed = (
-        f"{who if glass else f'*Still needed*  {quorums_text(standing.needed)}'}, until {moment(approval.expires_at)}"
-    )
-    blocks: list[Block] = [section(headline(run, standing)), section(why_asked(approval.reason)), *exact_inputs(run)]
-    return [*blocks, section("\n".join([*answers(standing), needed]))]
+    inputs = exact_inputs(run)
+    if not can_be_shown(run):
+        inputs = [section("The inputs are too long to be seen whole, even here. *They can only be refused.*")]
+    return [
+        section(headline(run, standing)),
+        why_asked(standing.approval.reason),
+        *inputs,
+        *said_and_needed(standing),
+    ]
 
 
-def _fields(standing: Standing, approves: bool, typed: str) -> list[InputBlock]:
+def can_be_shown(run: Run) -> bool:
+    """Whether a window holds all inputs (Slack takes 250,000 bytes of JSON)."""
+    return len(json.dumps([block.to_dict() for block in exact_inputs(run)])) <= INPUTS_LIMIT
+
+
+def _fields(standing: Standing, approves: bool, typed: str, *, may_approve: bool) -> list[InputBlock]:
     glass = standing.approval.state is ApprovalState.REVIEW_OPEN
     yes = Option(value=APPROVE, text=PlainTextObject(text="It was right" if glass else "Approve"))
     no = Option(value=REFUSE, text=PlainTextObject(text="It was not right" if glass else "Refuse"))
+    options = [yes, no] if may_approve else [no]
     field = Action.REVIEW_FIELD
-    radio = RadioButtonsElement(action_id=field, options=[yes, no], initial_option=yes if approves else no)
+    radio = RadioButtonsElement(
+        action_id=field, options=options, initial_option=yes if approves and may_approve else no
+    )
     comment = PlainTextInputElement(
         action_id=field, multiline=True, max_length=REASON_LIMIT, initial_value=typed[:REASON_LIMIT] or None
     )
@@ -131,6 +155,6 @@ def _fields(standing: Standing, approves: bool, typed: str) -> list[InputBlock]:
     return fields
 
 
-def section(text: str) -> SectionBlock:
-    """A section of mrkdwn, cut to what one holds."""
-    return SectionBlock(text=MarkdownTextObject(text=cut(text, SECTION)))
+def section(text: str, limit: int = SECTION) -> SectionBlock:
+    """A section of mrkdwn, cut to the limit; at most 3,000 characters."""
+    return SectionBlock(text=MarkdownTextObject(text=cut(text, limit)))

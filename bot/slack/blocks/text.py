@@ -46,6 +46,11 @@ def moment(at: datetime) -> str:
     return f"<!date^{stamp}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
+def quoted(text: str) -> str:
+    """What a person wrote as a quotation, each line of it: none can look like the bot's own."""
+    return "\n".join(f"> {line}" for line in escape(text).splitlines() or [""])
+
+
 def sentence_list(items: list[str], last: str = "or") -> str:
     """`a`, `a or b`, `a, b or c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
