@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
+from bot.domain.approvals import Quorum, Requirement
 from bot.domain.catalogue import CatalogueEntry
+from bot.domain.durations import in_words
 from bot.domain.inputs import as_text
 from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Freeze, Grant, Policy
 
@@ -49,18 +53,88 @@ def kept(before: Policy) -> list[Change]:
 
 def effect(grant: Grant, *, gained: bool) -> str:
     """One grant as its effect: `U01ALICE gains restart-service in C01OPS with env production`."""
-    who = "everyone" if grant.subject == EVERYONE else grant.subject
+    who = _who(grant)
+    scope = _scope(grant)
+    if grant.effect is Effect.DENY:
+        return f"{who} is denied {scope}" if gained else f"{who} is no longer denied {scope}"
+    if grant.approval is not None:
+        scope += f" after approval by {_approval(grant.approval)}"
+    return f"{who} gains {scope}" if gained else f"{who} loses {scope}"
+
+
+def _who(grant: Grant) -> str:
+    return "everyone" if grant.subject == EVERYONE else grant.subject
+
+
+def _scope(grant: Grant) -> str:
     what = "every workflow" if grant.target == EVERYONE else grant.target
     values = " and ".join(
         f"{name} {' or '.join(as_text(value) for value in values)}" for name, values in grant.when.items()
     )
     place = "" if grant.channel == EVERYWHERE else f" in {grant.channel}"
-    scope = f"{what}{place}" + (f" with {values}" if values else "")
-    if grant.effect is Effect.DENY:
-        return f"{who} is denied {scope}" if gained else f"{who} is no longer denied {scope}"
-    if grant.approval is not None:
-        scope += f" after approval by {grant.approval.words}"
-    return f"{who} gains {scope}" if gained else f"{who} loses {scope}"
+    return f"{what}{place}" + (f" with {values}" if values else "")
+
+
+def _approval(asked: Requirement) -> str:
+    """What is asked for, with the ids of those who are asked."""
+    return " and ".join(f"{one.count} of {one.name}{_ids(one)}" for one in asked.quorums)
+
+
+def _ids(quorum: Quorum) -> str:
+    named = [one for one in quorum.subjects if one != EVERYONE]
+    return "" if not named or " or ".join(named) == quorum.name else f" ({', '.join(named)})"
+
+
+def approval_changes(before: Requirement, after: Requirement) -> list[str]:
+    """What has become different about an approval, in words: who joins or leaves, and each of its other parts."""
+    found = []
+    if len(before.quorums) != len(after.quorums):
+        found.append(f"by {_approval(after)} in place of {_approval(before)}")
+    else:
+        for old, new in zip(before.quorums, after.quorums, strict=True):
+            found += _quorum_changes(old, new)
+    old_up, new_up = before.escalate_to, after.escalate_to
+    if old_up is not None and new_up is not None:
+        found += [f"escalation: {words}" for words in _quorum_changes(old_up, new_up)]
+    elif old_up != new_up:
+        found.append(f"escalates to {new_up.name}{_ids(new_up)}" if new_up else "no longer escalates")
+    for part, words in _APPROVAL_PARTS.items():
+        old_part, new_part = getattr(before, part), getattr(after, part)
+        if old_part != new_part:
+            found.append(f"{words} {_part(new_part)}, was {_part(old_part)}")
+    return found
+
+
+_APPROVAL_PARTS = {
+    "expires": "expires after",
+    "remind": "reminds every",
+    "channel": "asks in",
+    "escalate_after": "escalates after",
+    "own": "include_requester",
+    "step_up": "step_up",
+    "break_glass": "break_glass",
+}
+
+
+def _part(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return in_words(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if value else "none"
+
+
+def _quorum_changes(old: Quorum, new: Quorum) -> list[str]:
+    found = []
+    if old.name != new.name:
+        found.append(f"{old.name} is now {new.name}")
+    if joining := [one for one in new.subjects if one not in old.subjects]:
+        found.append(f"{', '.join(joining)} join{'s'[len(joining) > 1 :]} {new.name}")
+    if leaving := [one for one in old.subjects if one not in new.subjects]:
+        found.append(f"{', '.join(leaving)} leave{'s'[len(leaving) > 1 :]} {new.name}")
+    if old.count != new.count:
+        found.append(f"{new.count} of {new.name} in place of {old.count}")
+    return found or ([f"{new.name} are named in another order"] if old != new else [])
 
 
 def _workflows(before: Iterable[CatalogueEntry], after: Iterable[CatalogueEntry]) -> list[Change]:
@@ -113,15 +187,25 @@ _PARTS = {
 
 def _grants(before: Iterable[Grant], after: Iterable[Grant]) -> list[Change]:
     old, new = {_gives(grant): grant for grant in before}, {_gives(grant): grant for grant in after}
-    gained = [Change("+", "grant", effect(grant, gained=True)) for key, grant in new.items() if key not in old]
-    lost = [Change("-", "grant", effect(grant, gained=False)) for key, grant in old.items() if key not in new]
-    return [*gained, *lost]
+    lost = {key: grant for key, grant in old.items() if key not in new}
+    gained, changed = [], []
+    for key, grant in new.items():
+        if key in old:
+            continue
+        same = next((other for other, was in lost.items() if other[0] == key[0] and was.approval is not None), None)
+        was = lost.pop(same).approval if same is not None and grant.approval is not None else None
+        if was is None or grant.approval is None:
+            gained.append(Change("+", "grant", effect(grant, gained=True)))
+        else:
+            words = "; ".join(approval_changes(was, grant.approval))
+            changed.append(Change("~", "grant", f"{_who(grant)}, {_scope(grant)}: the approval changes: {words}"))
+    return [*gained, *(Change("-", "grant", effect(grant, gained=False)) for grant in lost.values()), *changed]
 
 
-def _gives(grant: Grant) -> tuple[str, ...]:
-    """What a grant gives, whichever rule says so."""
+def _gives(grant: Grant) -> tuple[tuple[str, ...], str]:
+    """What a grant gives, whichever rule says so, and after which approval."""
     when = json.dumps({name: list(values) for name, values in grant.when.items()}, sort_keys=True)
-    return grant.effect.value, grant.subject, grant.target, grant.channel, when, repr(grant.approval)
+    return (grant.effect.value, grant.subject, grant.target, grant.channel, when), repr(grant.approval)
 
 
 def _freezes(before: Iterable[Freeze], after: Iterable[Freeze]) -> list[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.accounts import Account
+from bot.domain.approvals import Quorum, Requirement
 from bot.domain.catalogue import Limits
-from bot.domain.plan import changes, effect, entry_changes
+from bot.domain.plan import approval_changes, changes, effect, entry_changes
 from bot.domain.policy import EVERYONE, EVERYWHERE, Effect, Freeze, Grant, Policy
 from bot.domain.workflows import InputType
 from tests.made_up import entry, string_input, values
@@ -86,6 +87,90 @@ def test_what_becomes_of_a_workflow_is_told_by_its_parts(changed: dict[str, Any]
 
 def test_the_same_right_by_another_rule_is_no_change() -> None:
     assert told(Policy(grants=(ALICE,)), Policy(grants=(replace(ALICE, rule=7, words="said otherwise", id=9),))) == []
+
+
+MANAGERS, DAN = Quorum("managers", ("U02BOB", "U03CARA")), Quorum("directors", ("U04DAN",))
+ASKED = Requirement((MANAGERS,), timedelta(hours=2), timedelta(hours=1), channel="C04REVIEWS")
+WITH_ALL = replace(ASKED, escalate_to=DAN, escalate_after=timedelta(hours=1), break_glass=timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            ASKED,
+            replace(ASKED, quorums=(replace(MANAGERS, subjects=("U02BOB", "U05EVE")),)),
+            "U05EVE joins managers; U03CARA leaves managers",
+        ),
+        (ASKED, replace(ASKED, quorums=(replace(MANAGERS, count=2),)), "2 of managers in place of 1"),
+        (
+            ASKED,
+            replace(ASKED, quorums=(MANAGERS, DAN)),
+            "by 1 of managers (U02BOB, U03CARA) and 1 of directors (U04DAN) in place of 1 of managers (U02BOB, U03CARA)",
+        ),
+        (
+            ASKED,
+            replace(ASKED, quorums=(DAN,)),
+            "managers is now directors; U04DAN joins directors; U02BOB, U03CARA leave directors",
+        ),
+        (ASKED, replace(ASKED, own=True), "include_requester true, was false"),
+        (replace(ASKED, step_up=True), ASKED, "step_up false, was true"),
+        (ASKED, replace(ASKED, expires=timedelta(hours=3)), "expires after 3 hours, was 2 hours"),
+        (ASKED, replace(ASKED, remind=timedelta(minutes=20)), "reminds every 20 minutes, was 1 hour"),
+        (ASKED, replace(ASKED, channel=""), "asks in none, was C04REVIEWS"),
+        (ASKED, replace(ASKED, break_glass=timedelta(days=1)), "break_glass 1 day, was none"),
+        (
+            ASKED,
+            replace(WITH_ALL, break_glass=None),
+            "escalates to directors (U04DAN); escalates after 1 hour, was none",
+        ),
+        (
+            WITH_ALL,
+            replace(WITH_ALL, escalate_to=replace(DAN, subjects=("U05EVE",))),
+            "escalation: U05EVE joins directors; escalation: U04DAN leaves directors",
+        ),
+    ],
+)
+def test_a_change_of_an_approval_is_one_line_that_says_what_changes(
+    before: Requirement, after: Requirement, words: str
+) -> None:
+    one, other = replace(ALICE, approval=before), replace(ALICE, approval=after, rule=2)
+    (line,) = told(Policy(grants=(one,)), Policy(grants=(other,)))
+    assert line == f"~ U01ALICE, restart-service in C01OPS with env production: the approval changes: {words}"
+
+
+@pytest.mark.parametrize("field", [one.name for one in fields(Requirement)])
+def test_no_part_of_an_approval_changes_unseen(field: str) -> None:
+    other: dict[str, Any] = {
+        "quorums": (replace(MANAGERS, subjects=MANAGERS.subjects[::-1]),),
+        "expires": timedelta(1),
+        "remind": timedelta(1),
+        "channel": "C05",
+        "escalate_after": timedelta(2),
+        "escalate_to": None,
+        "own": True,
+        "step_up": True,
+        "break_glass": None,
+    }
+    assert all(approval_changes(WITH_ALL, replace(WITH_ALL, **{field: other[field]})))
+    assert approval_changes(WITH_ALL, replace(WITH_ALL, **{field: other[field]})) != []
+
+
+def test_a_new_approval_is_told_with_the_ids_of_its_approvers_and_one_less_is_a_gain_and_a_loss() -> None:
+    after_approval = replace(ALICE, approval=ASKED)
+    scope = "restart-service in C01OPS with env production"
+    assert told(Policy(grants=(after_approval,)), Policy(grants=(ALICE,))) == [
+        f"+ U01ALICE gains {scope}",
+        f"- U01ALICE loses {scope} after approval by 1 of managers (U02BOB, U03CARA)",
+    ]
+
+
+def test_of_several_rules_of_the_same_scope_each_changed_approval_is_told() -> None:
+    one, two = replace(ALICE, approval=ASKED), replace(ALICE, approval=WITH_ALL, rule=2)
+    after = [replace(each, approval=replace(each.approval or ASKED, step_up=True)) for each in (one, two)]
+    lines = told(Policy(grants=(one, two)), Policy(grants=tuple(after)))
+    assert [line.rpartition(": ")[2] for line in lines] == ["step_up true, was false"] * 2
+    assert [line[0] for line in told(Policy(grants=(one, two)), Policy(grants=(after[0],)))] == ["-", "~"]
 
 
 def test_what_people_gave_is_no_part_of_a_plan() -> None:
