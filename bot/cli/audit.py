@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bot import bootstrap
+from bot.cli.audit_verify import verify
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
 from bot.settings import Settings
@@ -20,6 +21,9 @@ PAGE = 1000  # records read at a time, so that an export needs no more memory th
 @click.group()
 def audit() -> None:
     """The audit trail: who asked for what, who or what let them, and how it ended."""
+
+
+audit.add_command(verify)
 
 
 @audit.command()

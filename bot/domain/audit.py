@@ -53,6 +53,9 @@ class Act(StrEnum):
     AUTHENTICATOR_ADDED = "authenticator added"
     AUTHENTICATOR_REMOVED = "authenticator removed"
     CODE_REFUSED = "code refused"
+    TRAIL_EXPORTED = "trail exported"
+    TRAIL_VERIFIED = "trail verified"
+    TRAIL_SEALED = "trail sealed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,12 @@ import rfc8785
 import sqlalchemy as sa
 
 from bot.domain.audit import Entry, Record, body_of, link
-from bot.storage.tables import audit_head, audit_records
+from bot.domain.chain import Stored
+from bot.domain.errors import NotRecorded
+from bot.domain.findings import Point
+from bot.storage.guards import BEYOND, faults
+from bot.storage.tables import audit_head, audit_records, audit_seals
+from bot.use_cases.ports import Seal, TrailEnd
 
 
 def iso(moment: datetime) -> str:
@@ -20,21 +25,41 @@ def iso(moment: datetime) -> str:
 
 
 _APPEND = sa.insert(audit_records)
-_MOVE_HEAD = sa.update(audit_head).values(seq=sa.bindparam("last"), hash=sa.bindparam("prev"))
+_MOVE_HEAD = sa.update(audit_head).values(seq=sa.bindparam("last"), hash=sa.bindparam("prev"), at=sa.bindparam("now"))
 
 
 @functools.cache
 def _head(dialect: str) -> sa.Select[Any]:
     clock = sa.func.clock_timestamp() if dialect == "postgresql" else sa.literal(None)
-    return sa.select(audit_head.c.seq, audit_head.c.hash, clock).with_for_update()
+    return sa.select(audit_head.c.seq, audit_head.c.hash, clock, audit_head.c.at).with_for_update()
+
+
+@functools.cache
+def _stored(dialect: str) -> sa.TextClause:
+    """Records as they are stored, `at` as the canonical bytes write it. As text: nothing stands between bytes and eyes."""
+    if dialect == "postgresql":
+        at = "pg_catalog.to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24\\:MI\\:SS.US\"Z\"')"
+    else:
+        at = "replace(at, ' ', 'T') || 'Z'"
+    return sa.text(
+        f"SELECT seq, {at}, act, user_id, workflow, run_id, body, hash FROM audit_records "  # noqa: S608  # names only
+        "WHERE seq > :after AND seq <= :until ORDER BY seq LIMIT :limit"
+    )
 
 
 def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | None) -> None:
-    """Chain the entries to the trail. Called last in a transaction: it takes the one row that all writers share."""
+    """Chain the entries to the trail. Called last in a transaction: it takes the one row that all writers share.
+
+    Raises NotRecorded where that row is gone.
+    """
     if not entries:
         return
-    head = connection.execute(_head(connection.dialect.name)).one()
+    head = connection.execute(_head(connection.dialect.name)).one_or_none()
+    if head is None:
+        raise NotRecorded("The end of the audit chain is missing. Look at it with: workflow-bot audit verify")
     seq, prev, at = head[0], head[1], head[2] or datetime.now(UTC)
+    if head[3] is not None:
+        at = max(at, head[3])  # a clock may be set back; the trail's time never is
     rows = []
     for entry in entries:
         seq += 1
@@ -53,7 +78,7 @@ def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | Non
             }
         )
     connection.execute(_APPEND, rows)
-    connection.execute(_MOVE_HEAD, {"last": seq, "prev": prev})
+    connection.execute(_MOVE_HEAD, {"last": seq, "prev": prev, "now": at})
 
 
 class AuditRows:
@@ -74,3 +99,28 @@ class AuditRows:
         query = sa.select(audit_records).order_by(audit_records.c.seq.desc()).limit(limit)
         rows = (self.connection.execute(query)).all()
         return [Record(row.seq, bytes(row.body), row.hash) for row in reversed(rows)]
+
+    def stored_records(self, after: int, until: int, limit: int) -> Sequence[Stored]:
+        """Rows as they are stored, for verifying: columns and bytes may have been tampered with."""
+        query = _stored(self.connection.dialect.name)
+        return self.connection.execute(query, {"after": after, "until": until, "limit": limit}).all()
+
+    def trail_end(self) -> TrailEnd:
+        """The head, and the first and the last record: of one moment, as one statement."""
+        numbers = audit_records.c.seq < BEYOND
+        seqs = sa.select(sa.func.min(audit_records.c.seq), sa.func.max(audit_records.c.seq)).where(numbers).subquery()
+        query = sa.select(audit_head.c.seq, audit_head.c.hash, *seqs.c).select_from(
+            seqs.outerjoin(audit_head, sa.true())
+        )
+        rows = self.connection.execute(query.order_by(audit_head.c.id)).all()
+        head = None if rows[0][0] is None else Point(rows[0][0], rows[0][1])
+        return TrailEnd(head, len(rows), rows[0][2] or 0, rows[0][3] or 0)
+
+    def seals(self) -> list[Seal]:
+        """What was sealed away, oldest first."""
+        query = sa.select(audit_seals).order_by(audit_seals.c.last_seq)
+        return [Seal(row.first_seq, row.last_seq, row.hash, row.digest) for row in self.connection.execute(query)]
+
+    def guard_faults(self) -> list[str]:
+        """A sentence for each trigger around the trail that isn't as it has to be."""
+        return faults(self.connection)

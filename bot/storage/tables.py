@@ -196,15 +196,43 @@ audit_records = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Index(None, "run_id"),
     sa.Index(None, "user_id", "seq"),
+    sa.Index(None, "workflow", "seq"),
+    sa.Index(None, "act", "seq"),
+    sa.Index(None, "at"),
 )
 
-# One row: the end of the chain. It is always the last row a transaction takes, so writers can't wait for each other in a ring.
+# One row: the end of the chain, with the time of its last record, so that time never runs backwards in the trail. It is
+# always the last row a transaction takes, so writers can't wait for each other in a ring.
 audit_head = sa.Table(
     "audit_head",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("at", Moment),
+)
+
+# One row for each range that was sealed into a file: records are deleted only where a row here covers them. `hash` is the
+# last record's, `digest` the file's SHA-256. The chain holds the same in a record of the act `trail sealed`.
+audit_seals = sa.Table(
+    "audit_seals",
+    metadata,
+    sa.Column("last_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_seq", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+
+# One row for each kind of witness that is sent signed heads: how far it was told, and when the next is due; while a replica
+# sends one, `due` is the end of its lease.
+audit_witnesses = sa.Table(
+    "audit_witnesses",
+    metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("told", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("due", Moment),
+    sa.Column("error", sa.Text),
 )
 
 # One row: how far the audit channel has been told, and until when a replica holds the telling.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -11,6 +11,8 @@ from bot.domain.accounts import Account
 from bot.domain.approvals import Approval, ApprovalState, Review, Standing
 from bot.domain.audit import Entry, Record
 from bot.domain.catalogue import CatalogueEntry, Listing
+from bot.domain.chain import Stored
+from bot.domain.findings import Point
 from bot.domain.inputs import Input
 from bot.domain.locks import Lock
 from bot.domain.people import Actor
@@ -61,6 +63,29 @@ class Authenticator:
     blocked_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A range of the trail that was taken out into a file: `hash` is its last record's, `digest` the file's SHA-256."""
+
+    first: int
+    last: int
+    hash: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailEnd:
+    """What the database says of the trail as a whole: its head (and how many rows claim to be it), first and last record.
+
+    `first` and `last` are 0 where there is no record.
+    """
+
+    head: Point | None
+    heads: int
+    first: int
+    last: int
+
+
 class Reading(Protocol):
     """Questions to the database. `now` is its time."""
 
@@ -99,6 +124,10 @@ class Reading(Protocol):
     def records_of(self, run_id: str) -> list[Record]: ...
     def last_records(self, limit: int) -> list[Record]: ...
     def replicas(self) -> list[Replica]: ...
+    def stored_records(self, after: int, until: int, limit: int) -> Sequence[Stored]: ...
+    def trail_end(self) -> TrailEnd: ...
+    def seals(self) -> list[Seal]: ...
+    def guard_faults(self) -> list[str]: ...
 
 
 class Writing(Reading, Protocol):

@@ -1,0 +1,148 @@
+"""Verify the audit trail: the chain, the guards around it, the seals, and what is known of it outside the database.
+
+Read page by page, so that memory doesn't grow with the trail; what is appended meanwhile is left for the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.audit import Act, Entry
+from bot.domain.chain import Chain, Stored
+from bot.domain.findings import START, Attestation, Break, Findings, Kind, Point
+from bot.use_cases.ports import Reading, Seal, Store, TrailEnd, Writing
+
+PAGE = 2000  # records read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A range that was taken out of the database. `pages` can be read once."""
+
+    name: str
+    digest: str
+    first: Point  # the first record's place, and the hash that it names as the one before it
+    pages: Iterator[Sequence[Stored]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of it. `unheard`: attestations about records that are sealed away, and whose file was not given."""
+
+    breaks: Sequence[Break]
+    count: int  # of breaks, also beyond those that are kept
+    records: int
+    first: int
+    head: Point
+    agreed: int
+    unheard: int
+
+    @property
+    def whole(self) -> bool:
+        return self.count == 0
+
+
+async def verify(
+    store: Store,
+    key: bytes | None,
+    attestations: Iterable[Attestation] = (),
+    sealed: Sequence[SealedFile] = (),
+    advance: Callable[[int, int], None] = lambda done, all_: None,
+) -> Verified:
+    """Verify everything that can be reached. `advance` is told how many records of how many were seen. Raises NotRecorded."""
+
+    def question(tx: Reading) -> tuple[list[Seal], TrailEnd, list[str]]:
+        return tx.seals(), tx.trail_end(), tx.guard_faults()
+
+    seals, end, guards = await store.read(question)
+    newest = Point(seals[-1].last, seals[-1].hash) if seals else START
+    files = sorted(sealed, key=lambda one: one.first.seq)
+    start = Point(files[0].first.seq - 1, files[0].first.hash) if files else newest
+    chain = Chain(key, start, attestations)
+    for words in guards:
+        chain.findings.add(Kind.GUARD, 0, words)
+    for page in (page for file in files for page in file.pages):
+        chain.read(page)
+        advance(chain.count, end.last - start.seq)
+    _pass_over(chain, newest, end)
+    after: Any = newest.seq
+    while page := await store.read(lambda tx, after=after: tx.stored_records(after, end.last, PAGE)):  # type: ignore[misc]  # mypy can't type a lambda's default
+        chain.read(page)
+        after = page[-1][0]
+        advance(chain.count, end.last - start.seq)
+    chain.finish(end.head)
+    found = chain.findings
+    if end.heads > 1:
+        found.add(Kind.HEAD, 0, f"The end of the chain has {end.heads} rows instead of one.")
+    _check_seals(found, seals, chain.sealings, files, whole=start.seq == 0)
+    return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, chain.agreed, chain.unheard)
+
+
+def _pass_over(chain: Chain, newest: Point, end: TrailEnd) -> None:
+    """Go on behind what was sealed, and say where that isn't as it should be."""
+    if chain.end.seq < newest.seq:
+        words = f"They were sealed away, and their file was not given: verified from record {newest.seq + 1} on."
+        chain.findings.add(Kind.SEAL, chain.end.seq + 1, words, newest.seq)
+        chain.go_on_from(newest)
+    if end.first and end.first <= newest.seq:
+        words = "They stand in a range that was sealed and taken out."
+        chain.findings.add(Kind.INSERTED, end.first, words, newest.seq)
+
+
+def _check_seals(
+    found: Findings,
+    seals: Sequence[Seal],
+    sealings: Sequence[Mapping[str, Any]],
+    files: Sequence[SealedFile],
+    *,
+    whole: bool,
+) -> None:
+    """Each seal has its record in the chain, and each such record its seal; what opens the door for deleting leaves both."""
+    recorded = {(one.get("first"), one.get("last"), one.get("head"), one.get("digest")) for one in sealings}
+    expected = 1
+    for number, seal in enumerate(seals, 1):
+        if seal.first != expected or seal.last < seal.first:
+            words = f"The seal of records {seal.first} to {seal.last} does not begin where the one before it ends."
+            found.add(Kind.SEAL, seal.first, words, seal.last)
+        expected = seal.last + 1
+        known = (seal.first, seal.last, seal.hash, seal.digest) in recorded
+        # An older seal's record may be sealed away itself; the newest one's never is.
+        if not known and (number == len(seals) or whole):
+            words = f"The trail has no record of sealing {seal.first} to {seal.last}: the seal was made beside the bot."
+            found.add(Kind.SEAL, seal.first, words, seal.last)
+    for first, last, digest in _without_seal(seals, sealings):
+        words = f"The trail says that records {first} to {last} were sealed, and there is no such seal ({digest[:16]})."
+        found.add(Kind.SEAL, int(first), words, int(last))
+    for file in files:
+        if file.digest not in {seal.digest for seal in seals}:
+            found.add(Kind.SEAL, file.first.seq, f"{file.name} is not a file that was sealed, or was changed since.")
+
+
+def _without_seal(seals: Sequence[Seal], sealings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int, str]]:
+    there = {(seal.first, seal.last, seal.hash, seal.digest) for seal in seals}
+    for one in sealings:
+        first, last, digest = one.get("first"), one.get("last"), str(one.get("digest"))
+        if (
+            (first, last, one.get("head"), one.get("digest")) not in there
+            and isinstance(first, int)
+            and isinstance(last, int)
+        ):
+            yield first, last, digest
+
+
+async def note_verified(verified: Verified, by: str, store: Store) -> None:
+    """Record that somebody verified the trail, and what came of it. Raises NotRecorded."""
+    facts = {
+        "first": verified.first,
+        "last": verified.head.seq,
+        "head": verified.head.hash,
+        "breaks": verified.count,
+        "witnesses": verified.agreed,
+    }
+
+    def work(tx: Writing) -> None:
+        tx.record(Entry(Act.TRAIL_VERIFIED, team_id="", user_id="", user_name=by, facts=facts))
+
+    await store.write(work)
