@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import aiohttp
+import httpx
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -25,6 +27,7 @@ from bot.datadog.accounts import Accounts, Load
 from bot.datadog.client import Datadog
 from bot.datadog.connections import open_http
 from bot.datadog.credentials import Credentials
+from bot.datadog.intake import Intake
 from bot.datadog.sites import Site, find_site, run_url
 from bot.domain.accounts import Account
 from bot.domain.catalogue import CatalogueEntry
@@ -32,6 +35,8 @@ from bot.domain.errors import InvalidSettings, NotRecorded, SlackUnavailable
 from bot.domain.replicas import Replica
 from bot.domain.runs import Run
 from bot.domain.workflows import WorkflowDefinition
+from bot.evidence.delivery import AppendedFile, Webhook
+from bot.evidence.signed_heads import Signer
 from bot.observability import hide_in_logs
 from bot.policy_file.compile import recompile
 from bot.policy_file.entry import entry_text
@@ -66,6 +71,7 @@ from bot.use_cases.report_replica import report
 from bot.use_cases.tend_approvals import tend
 from bot.use_cases.tend_runs import RunWorker
 from bot.use_cases.watch_definitions import watch
+from bot.use_cases.witness_head import Tell, tell_heads
 from bot.web import build_web
 
 DRAIN = 30.0  # seconds that a stopping bot gives to calls in flight
@@ -129,6 +135,21 @@ def build_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWeb
     )
 
 
+def build_witnesses(
+    settings: Settings, session: aiohttp.ClientSession, http: httpx.AsyncClient, site: Site
+) -> dict[str, Tell]:
+    """Whom the head of the trail is told to, by the names that the database knows them by."""
+    witnesses: dict[str, Tell] = {}
+    if settings.audit_witness_path:
+        witnesses["path"] = AppendedFile(Path(settings.audit_witness_path))
+    if url := settings.audit_witness_url.get_secret_value():
+        witnesses["url"] = Webhook(session, url)
+    if kind := settings.audit_witness_datadog:
+        key = settings.dd_api_key.get_secret_value()
+        witnesses["datadog"] = Intake(http, site, key, settings.dd_api_url, kind)
+    return witnesses
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """Everything that runs in one process."""
@@ -143,6 +164,7 @@ class Bot:
     web: web.Application
     client: AsyncWebClient
     heard: Heard
+    witnesses: dict[str, Tell]
 
 
 @contextlib.asynccontextmanager
@@ -154,6 +176,8 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             open_datadog(settings, lambda: store.read(lambda tx: tx.accounts()), site)
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await stack.enter_async_context(open_http())
+        witnesses = build_witnesses(settings, session, http, site or find_site(settings.dd_site))
         client = build_client(settings, session)
         directory = SlackDirectory(client)
         sealer = build_sealer(settings)
@@ -185,7 +209,7 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
         app = build_app(client, secret, directory, switchboard)
         ready = partial(_missing, store, directory)
         application = build_web(app, ready, heard, takes_events=not settings.socket_mode)
-        yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client, heard)
+        yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client, heard, witnesses)
 
 
 def build_table(context: Context) -> Table:
@@ -234,6 +258,10 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         asyncio.create_task(supervise("announcer", bot.announcer.announce, all_told)),
         asyncio.create_task(supervise("replica", partial(report, _describe(bot, settings), bot.store), stopping)),
     ]
+    if bot.witnesses:
+        sign = Signer(settings.audit_signing_key.get_secret_value())
+        heads = partial(tell_heads, bot.store, sign, bot.witnesses)
+        loops.append(asyncio.create_task(supervise("witnesses", heads, all_told)))
     runner = web.AppRunner(bot.web, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)

@@ -56,6 +56,10 @@ class Settings(BaseModel):
     database_url: SecretStr = Field(default=SecretStr("sqlite:///data/workflow-bot.db"), alias="DATABASE_URL")
     audit_channel: str = Field(default="", alias="AUDIT_CHANNEL", pattern=r"^([CG][A-Z0-9]+)?$")
     audit_key: SecretStr = Field(default=SecretStr(""), alias="AUDIT_KEY")
+    audit_signing_key: SecretStr = Field(default=SecretStr(""), alias="AUDIT_SIGNING_KEY")
+    audit_witness_path: str = Field(default="", alias="AUDIT_WITNESS_PATH")
+    audit_witness_url: SecretStr = Field(default=SecretStr(""), alias="AUDIT_WITNESS_URL")
+    audit_witness_datadog: Literal["", "logs", "events"] = Field(default="", alias="AUDIT_WITNESS_DATADOG")
     encryption_key: SecretStr = Field(default=SecretStr(""), alias="ENCRYPTION_KEY")
     admins: Words = Field(default=(), alias="ADMINS")
     allow_actors: Words = Field(default=(), alias="ALLOW_ACTORS")
@@ -68,6 +72,11 @@ class Settings(BaseModel):
     @property
     def socket_mode(self) -> bool:
         return bool(self.slack_app_token.get_secret_value())
+
+    @property
+    def has_witnesses(self) -> bool:
+        """Whether signed heads of the audit trail are sent anywhere."""
+        return bool(self.audit_witness_path or self.audit_witness_url.get_secret_value() or self.audit_witness_datadog)
 
     @property
     def admitted(self) -> frozenset[Kind]:
@@ -162,8 +171,23 @@ def _check(settings: Settings) -> list[str]:
         problems.append(
             "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
         )
+    problems += _check_witnesses(settings)
     if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
+    return problems
+
+
+def _check_witnesses(settings: Settings) -> list[str]:
+    problems = []
+    url = settings.audit_witness_url.get_secret_value()
+    if url and not url.startswith("https://") and not _is_loopback(url):
+        problems.append("AUDIT_WITNESS_URL has to be https, or an address on this machine (http://127.0.0.1:…).")
+    if settings.audit_witness_datadog and not settings.dd_api_key.get_secret_value():
+        problems.append("AUDIT_WITNESS_DATADOG needs DD_API_KEY: Datadog takes logs and events by API key only.")
+    if settings.has_witnesses and not settings.audit_signing_key.get_secret_value():
+        problems.append(
+            "AUDIT_WITNESS_…: heads of the trail are sent signed. Set AUDIT_SIGNING_KEY; workflow-bot audit keygen makes one."
+        )
     return problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from bot import bootstrap
 from bot.cli.audit_verify import verify
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
+from bot.domain.errors import Refused
+from bot.evidence.signed_heads import make_key_pair
 from bot.settings import Settings
 from bot.storage.store import SqlStore
 
@@ -57,6 +60,26 @@ def export(after: int, form: str, output: Path | None) -> None:  # one format so
     """The trail as JSON Lines, with the chain: each line has the record, its canonical bytes and its hash."""
     count = wait_for(_export(load_settings(), after, output))
     words.print(f"{count} record(s) exported.")
+
+
+@audit.command()
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="The file for the private key.")
+@sentences
+def keygen(output: Path) -> None:
+    """Make the key pair with which heads of the trail are signed: writes the private key, prints the public one.
+
+    Give the bot the file as AUDIT_SIGNING_KEY_FILE, and the public key to whoever verifies.
+    """
+    private, public = make_key_pair()
+    try:
+        with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(private + "\n")
+    except FileExistsError:
+        raise Refused(f"{output} is there already, and may be a key in use. Name another file.") from None
+    except OSError as error:
+        raise Refused(f"{output} can't be written: {error.strerror}.") from None
+    click.echo(public)
+    words.print(f"The private key is in {output}; only its owner can read it.", markup=False)
 
 
 def record_json(record: Record) -> dict[str, object]:

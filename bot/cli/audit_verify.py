@@ -6,15 +6,19 @@ import getpass
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+import aiohttp
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot import bootstrap
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
-from bot.domain.errors import NotRecorded
-from bot.domain.findings import Attestation, Break
+from bot.domain.errors import InvalidSettings, NotRecorded
+from bot.domain.findings import Attestation, Break, Witnessed
+from bot.evidence.signed_heads import Signer, public_keys, read_heads
 from bot.settings import Settings
+from bot.slack.audit_history import read_history
 from bot.use_cases.verify_trail import Verified, note_verified
 from bot.use_cases.verify_trail import verify as verify_trail
 
@@ -23,17 +27,25 @@ SHORTEST_HEAD = 8  # hexadecimal digits; fewer are guessed too easily
 
 @click.command()
 @click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="What you know of a record; may be repeated.")
+@click.option(
+    "--witness", "files", multiple=True, type=click.Path(path_type=Path), help="A file of signed heads; several."
+)
+@click.option(
+    "--public-key", "keys", multiple=True, help="The key, or a file with it, that heads are signed with; several."
+)
+@click.option("--slack", is_flag=True, help="Read back what the audit channel was told; needs a scope for the time.")
 @format_option
 @sentences
-def verify(heads: tuple[str, ...], form: str) -> None:
+def verify(heads: tuple[str, ...], files: tuple[Path, ...], keys: tuple[str, ...], slack: bool, form: str) -> None:
     """Check every record: hash, columns, order; the guards around them; and what is known of them outside the database.
 
     Says where the trail breaks and what was touched there. Exits with 1 on any doubt.
     """
     settings = load_settings()
-    attestations = [_head(text) for text in heads]
+    given = [_head(text) for text in heads]
+    filed = _filed(settings, files, keys)
     began = time.monotonic()
-    verified = wait_for(_verify(settings, attestations))
+    verified = wait_for(_verify(settings, given, filed, slack))
     seconds = time.monotonic() - began
     if form == "json":
         for one in verified.breaks:
@@ -53,6 +65,19 @@ def verify(heads: tuple[str, ...], form: str) -> None:
         raise SystemExit(1)
 
 
+def _filed(settings: Settings, files: Sequence[Path], keys: Sequence[str]) -> Witnessed:
+    """What the files say that were given, and the one that this bot itself appends to."""
+    if settings.audit_witness_path:
+        files = [*files, Path(settings.audit_witness_path)]
+    signing = settings.audit_signing_key.get_secret_value()
+    if signing:
+        keys = [*keys, Signer(signing).public_key]
+    if files and not keys:
+        raise click.UsageError("Whose signatures are they? Give --public-key, as workflow-bot audit keygen printed it.")
+    read = [read_heads(path, public_keys(keys)) for path in dict.fromkeys(files)]
+    return Witnessed([one for file in read for one in file.attestations], [one for file in read for one in file.faults])
+
+
 def _head(text: str) -> Attestation:
     seq, _, digits = text.partition(":")
     if not seq.isdecimal() or len(digits) < SHORTEST_HEAD or set(digits.lower()) - set("0123456789abcdef"):
@@ -68,7 +93,7 @@ def _summary(verified: Verified, seconds: float) -> dict[str, object]:
         "first": verified.first,
         "head": {"seq": verified.head.seq, "hash": verified.head.hash},
         "breaks": verified.count,
-        "witnesses": {"agree": verified.agreed, "sealed": verified.unheard},
+        "witnesses": {"agree": verified.agreed, "until": verified.witnessed, "sealed": verified.unheard},
         "seconds": round(seconds, 3),
         "rate": round(verified.records / seconds) if seconds else None,
     }
@@ -84,7 +109,7 @@ def _print(verified: Verified, seconds: float) -> None:
     words.print(f"{verified.records:,} record(s) verified in {seconds:.1f} s ({rate}), from {verified.first} on.")
     if verified.agreed or verified.unheard:
         sealed = f", {verified.unheard:,} are about sealed records" if verified.unheard else ""
-        words.print(f"{verified.agreed:,} word(s) of witnesses agree{sealed}.")
+        words.print(f"{verified.agreed:,} word(s) of witnesses agree, up to record {verified.witnessed}{sealed}.")
     if verified.whole:
         words.print(f"The trail is whole. Its head is {verified.head.seq}:{verified.head.hash}", style="green")
         if not verified.agreed:
@@ -102,16 +127,25 @@ def _place(one: Break) -> str:
     return str(one.seq) if one.until == one.seq else f"{one.seq} to {one.until}"
 
 
-async def _verify(settings: Settings, attestations: Sequence[Attestation]) -> Verified:
+async def _verify(settings: Settings, given: Sequence[Attestation], filed: Witnessed, slack: bool) -> Verified:
     key = settings.audit_key.get_secret_value().encode() or None
+    posted = await _posted(settings) if slack else []
+    witnessed = Witnessed([*given, *filed.attestations, *posted], filed.faults)
     async with bootstrap.open_store(settings) as store:
         with _progress() as advance:
-            verified = await verify_trail(store, key, attestations, (), advance)
+            verified = await verify_trail(store, key, witnessed, (), advance)
         try:
             await note_verified(verified, getpass.getuser(), store)
         except NotRecorded as error:
             words.print(f"That it was verified could not be recorded: {error}", style="yellow", markup=False)
     return verified
+
+
+async def _posted(settings: Settings) -> list[Attestation]:
+    if not settings.audit_channel or not settings.slack_bot_token.get_secret_value():
+        raise InvalidSettings("--slack reads the audit channel: set AUDIT_CHANNEL and SLACK_BOT_TOKEN.")
+    async with aiohttp.ClientSession() as session:
+        return await read_history(bootstrap.build_client(settings, session), settings.audit_channel)
 
 
 @contextmanager

@@ -20,10 +20,12 @@ class Site:
     api_url: str
     ui_url: str
     warning: str = ""
+    logs_url: str = ""
 
 
 def _site(name: str, ui_host: str, warning: str = "") -> Site:
-    return Site(name, f"https://api.{name}", f"https://{ui_host}", warning)
+    # Datadog API reference: Send logs, API endpoints
+    return Site(name, f"https://api.{name}", f"https://{ui_host}", warning, f"https://http-intake.logs.{name}")
 
 
 PREVIEW = "Workflow Automation is only in preview on us2.ddog-gov.com: workflows may not be available there."

@@ -96,7 +96,7 @@ class Chain:
         self._attestations: dict[int, list[Attestation]] = {}
         for one in attestations:
             self._attestations.setdefault(one.seq, []).append(one)
-        self._last_agreed = start.seq
+        self.witnessed = 0  # the furthest record that a witness agrees about
 
     @property
     def end(self) -> Point:
@@ -326,11 +326,11 @@ class Chain:
         for one in self._attestations.pop(seq):
             if str(stored).startswith(one.hash):
                 self.agreed += 1
-                self._last_agreed = seq
+                self.witnessed = seq
                 continue
             words = (
                 f"{one.source} has record {seq} as {one.hash[:16]}, and the trail has {str(stored)[:16]}:"
-                f" it was rewritten from some record after {self._last_agreed} on."
+                f" it was rewritten from some record after {max(self.witnessed, self._start.seq)} on."
             )
             self.findings.add(Kind.FORKED, seq, words)
 

@@ -8,6 +8,7 @@ A class docstring is the default message. `slack/error_text.py` may word one bet
     ├── InvalidPolicy           the policy file has to be corrected
     ├── NotRecorded             the database could not write it down, so nothing was done
     ├── UnreadableSecret        a sealed input can't be opened: ENCRYPTION_KEY is not the one it was sealed with
+    ├── NotWitnessed            the head of the audit trail could not be told to a witness: it is tried again
     ├── SlackUnavailable        Slack did not tell us what we must know before we act
     └── DatadogError
         ├── DatadogRefused      Datadog answered no: surely nothing was started
@@ -45,6 +46,10 @@ class NotRecorded(WorkflowBotError):
 
 class UnreadableSecret(WorkflowBotError):
     """The secret inputs can't be read any more: the key they were sealed with has changed. Nothing was started."""
+
+
+class NotWitnessed(WorkflowBotError):
+    """The head of the audit trail could not be told to a witness. It is tried again."""
 
 
 class SlackUnavailable(WorkflowBotError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -56,6 +57,14 @@ class Attestation:
     seq: int
     hash: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What witnesses say, and a sentence for whatever of it can't be trusted."""
+
+    attestations: Sequence[Attestation] = ()
+    faults: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from bot.storage.outbox import OutboxRows
 from bot.storage.policy import PolicyRows
 from bot.storage.replicas import ReplicaRows
 from bot.storage.runs import RunRows
+from bot.storage.witnesses import WitnessRows
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Transaction(
     ApprovalRows,
     AuthenticatorRows,
     AuditRows,
+    WitnessRows,
     OutboxRows,
     ReplicaRows,
 ):

@@ -16,6 +16,10 @@ LONGEST_PAUSE = 15.0  # seconds between them while the database is away
 DEFINITIONS = 300.0  # seconds between comparisons of the whole catalogue with Datadog
 WORD = 15.0  # seconds between the words of a process that serves that it does
 
+# Witnessing the head of the audit trail
+HEADS = 300.0  # seconds from one signed head to the next
+HEADS_RETRY = 30.0  # seconds until one that could not be delivered is tried again, and between looks whether one is due
+
 # Launching
 QUIET = timedelta(seconds=1.5)  # a launch that is over sooner needs one message instead of two
 PATIENCE = timedelta(minutes=15)  # how long a run waits for Datadog to be reachable, or to stop limiting

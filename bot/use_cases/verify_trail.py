@@ -5,16 +5,17 @@ Read page by page, so that memory doesn't grow with the trail; what is appended 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.audit import Act, Entry
 from bot.domain.chain import Chain, Stored
-from bot.domain.findings import START, Attestation, Break, Findings, Kind, Point
+from bot.domain.findings import START, Break, Findings, Kind, Point, Witnessed
 from bot.use_cases.ports import Reading, Seal, Store, TrailEnd, Writing
 
 PAGE = 2000  # records read at a time
+NOBODY = Witnessed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What came of it. `unheard`: attestations about records that are sealed away, and whose file was not given."""
+    """What came of it. `agreed`: words of witnesses that agree, the furthest about the record `witnessed`; `unheard`: words
+    about records that are sealed away, and whose file was not given."""
 
     breaks: Sequence[Break]
     count: int  # of breaks, also beyond those that are kept
@@ -37,6 +39,7 @@ class Verified:
     first: int
     head: Point
     agreed: int
+    witnessed: int
     unheard: int
 
     @property
@@ -47,7 +50,7 @@ class Verified:
 async def verify(
     store: Store,
     key: bytes | None,
-    attestations: Iterable[Attestation] = (),
+    witnessed: Witnessed = NOBODY,
     sealed: Sequence[SealedFile] = (),
     advance: Callable[[int, int], None] = lambda done, all_: None,
 ) -> Verified:
@@ -60,9 +63,10 @@ async def verify(
     newest = Point(seals[-1].last, seals[-1].hash) if seals else START
     files = sorted(sealed, key=lambda one: one.first.seq)
     start = Point(files[0].first.seq - 1, files[0].first.hash) if files else newest
-    chain = Chain(key, start, attestations)
-    for words in guards:
-        chain.findings.add(Kind.GUARD, 0, words)
+    chain = Chain(key, start, witnessed.attestations)
+    for kind, faults in ((Kind.GUARD, guards), (Kind.WITNESS, witnessed.faults)):
+        for words in faults:
+            chain.findings.add(kind, 0, words)
     for page in (page for file in files for page in file.pages):
         chain.read(page)
         advance(chain.count, end.last - start.seq)
@@ -77,7 +81,8 @@ async def verify(
     if end.heads > 1:
         found.add(Kind.HEAD, 0, f"The end of the chain has {end.heads} rows instead of one.")
     _check_seals(found, seals, chain.sealings, files, whole=start.seq == 0)
-    return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, chain.agreed, chain.unheard)
+    witnesses = (chain.agreed, chain.witnessed, chain.unheard)
+    return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, *witnesses)
 
 
 def _pass_over(chain: Chain, newest: Point, end: TrailEnd) -> None:

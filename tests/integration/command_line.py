@@ -99,4 +99,5 @@ def furnish(slack: LocalSlack, datadog: LocalDatadog, database_url: str) -> Surr
     policy = demo.furnish_datadog(datadog)
     environment = world_environment(slack, datadog, database_url)
     environment |= {"AUDIT_CHANNEL": demo.AUDIT, "ADMINS": demo.ALICE, "ENCRYPTION_KEY": "a key of the tests"}
+    environment["AUDIT_KEY"] = "another key of the tests"
     return Surroundings(slack, datadog, environment, policy)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.findings import Point
+from bot.evidence.signed_heads import Signer, make_key_pair
 from bot.storage import migrate
 from bot.storage.guards import _POSTGRES, _SQLITE
 from tests.integration.chain import KEY, act
@@ -101,7 +103,7 @@ async def test_a_head_that_somebody_wrote_down_is_looked_for(
     heads = [f"--head={record.seq}:{record.hash[:16]}" for record in records[2:4]]
     good = await command(tmp_path, "audit", "verify", *heads, **environment(database_url))
     assert good.code == 0
-    assert "2 word(s) of witnesses agree." in good.words
+    assert "2 word(s) of witnesses agree, up to record 4." in good.words
     assert "Nothing outside the database" not in good.words
     bad = await command(tmp_path, "audit", "verify", "--head", "3:0123456789abcdef", **environment(database_url))
     assert bad.code == 1
@@ -140,3 +142,42 @@ async def test_a_trail_that_can_be_read_and_not_written_is_verified_all_the_same
     assert ended.code == 1
     assert "could not be recorded" in ended.words
     assert json.loads(ended.output.splitlines()[-1])["records"] == 5
+
+
+# -------------------------------------------------------------------------------------------------------------- keygen
+
+
+async def test_a_key_pair_is_made_once_and_only_its_owner_reads_the_private_key(tmp_path: Path) -> None:
+    made = await command(tmp_path, "audit", "keygen", "-o", "signing.key")
+    assert made.code == 0
+    path = tmp_path / "signing.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert Signer(path.read_text("utf-8")).public_key == made.output.strip()
+    before = path.read_text("utf-8")
+    again = await command(tmp_path, "audit", "keygen", "-o", "signing.key")
+    assert (again.code, path.read_text("utf-8")) == (1, before)
+    assert before.strip() not in made.output + made.words + again.output + again.words
+
+
+async def test_a_witness_file_wants_the_key_that_it_is_signed_with(
+    tmp_path: Path, sqlite_url: str, open_store: OpenStore
+) -> None:
+    records = await fill(open_store, sqlite_url)
+    private, public = make_key_pair()
+    line = Signer(private)(Point(3, records[2].hash), "2026-01-31T09:30:00.000000Z")
+    (tmp_path / "heads.jsonl").write_text(line + "\n", "utf-8")
+    options = ("audit", "verify", "--witness", "heads.jsonl")
+    nobody = await command(tmp_path, *options, **environment(sqlite_url))
+    assert nobody.code == 2
+    assert "Give --public-key" in nobody.words
+    good = await command(tmp_path, *options, "--public-key", public, **environment(sqlite_url))
+    assert good.code == 0
+    assert "1 word(s) of witnesses agree, up to record 3." in good.words
+    other = await command(tmp_path, *options, "--public-key", make_key_pair()[1], **environment(sqlite_url))
+    assert other.code == 1
+    assert "signed with a key that was not given" in other.output
+    own = {**environment(sqlite_url), "AUDIT_SIGNING_KEY": private, "AUDIT_WITNESS_PATH": "heads.jsonl"}
+    assert "up to record 3" in (await command(tmp_path, "audit", "verify", **own)).words
+    gone = await command(tmp_path, "audit", "verify", **{**own, "AUDIT_WITNESS_PATH": "gone.jsonl"})
+    assert gone.code == 1
+    assert "gone.jsonl can't be read" in gone.words

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.audit import Act, Entry
-from bot.domain.findings import Attestation, Kind, Point
+from bot.domain.findings import Attestation, Kind, Point, Witnessed
 from bot.storage import migrate
 from bot.storage.audit import append
 from bot.storage.guards import _POSTGRES, _SQLITE
@@ -65,7 +65,7 @@ def disarm(connection: sa.Connection) -> None:
 
 
 def judge(connection: sa.Connection, *attestations: Attestation) -> Verified:
-    return asyncio.run(verify(OneConnection(connection), KEY, attestations))
+    return asyncio.run(verify(OneConnection(connection), KEY, Witnessed(attestations)))
 
 
 def touched(verified: Verified) -> list[tuple[str, int, int]]:

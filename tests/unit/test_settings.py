@@ -23,6 +23,10 @@ EVERY = {
     "DATABASE_URL": "postgresql://bot:password@db/bot",
     "AUDIT_CHANNEL": "C01AUDIT",
     "AUDIT_KEY": "audit-key",
+    "AUDIT_SIGNING_KEY": "audit-signing-key",
+    "AUDIT_WITNESS_PATH": "/mnt/witness/heads.jsonl",
+    "AUDIT_WITNESS_DATADOG": "logs",
+    "AUDIT_WITNESS_URL": "https://example.com/hook/audit-witness",
     "ENCRYPTION_KEY": "new old",
     "ADMINS": "U01ALICE, U02BOB",
     "ALLOW_ACTORS": "guest external",
@@ -62,10 +66,11 @@ def test_nothing_has_to_be_set_and_empty_means_not_set() -> None:
 def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(EVERY[name] + "\n")
-    settings = read_settings({f"{name}_FILE": str(path)})
+    more = {} if name == "AUDIT_SIGNING_KEY" else {"AUDIT_SIGNING_KEY": "which witnesses need"}
+    settings = read_settings({f"{name}_FILE": str(path), **more})
     assert EVERY[name] in settings.secrets()
     assert (
-        error_of(**{name: EVERY[name], f"{name}_FILE": str(path)})
+        error_of(**{name: EVERY[name], f"{name}_FILE": str(path), **more})
         == f"{name} and {name}_FILE are both set. Keep one of them."
     )
     assert error_of(**{f"{name}_FILE": str(tmp_path / "none")}).startswith(f"{name}_FILE: ")
@@ -95,6 +100,11 @@ def test_settings_show_no_secret() -> None:
         ("DD_API_URL", "http://127.0.0.1@evil.example", "DD_API_URL is for a stand-in"),
         ("DD_API_URL", "http://localhost.evil.example", "DD_API_URL is for a stand-in"),
         ("SLACK_API_URL", "http://evil.example/api/", "SLACK_API_URL has to be https"),
+        ("AUDIT_WITNESS_URL", "http://evil.example/secret", "AUDIT_WITNESS_URL has to be https"),
+        ("AUDIT_WITNESS_URL", "https://witness.example/secret", "Set AUDIT_SIGNING_KEY; workflow-bot audit keygen makes"),
+        ("AUDIT_WITNESS_PATH", "/mnt/secret/heads.jsonl", "Set AUDIT_SIGNING_KEY"),
+        ("AUDIT_WITNESS_DATADOG", "metrics-secret", "AUDIT_WITNESS_DATADOG: "),
+        ("AUDIT_WITNESS_DATADOG", "logs", "AUDIT_WITNESS_DATADOG needs DD_API_KEY"),
         ("ALLOW_ACTORS", "guests", "ALLOW_ACTORS: “guests” is not a kind of person that can be let in. Did you mean “guest”?"),
         ("ALLOW_ACTORS", "everybody", "Known: bot, external, guest."),
         ("ALLOW_ACTORS", "deactivated", "“deactivated” is not a kind of person that can be let in"),

@@ -16,7 +16,16 @@ from bot.sandbox.datadog.answers import JSON, answer
 from bot.sandbox.datadog.faults import Faults, slow_seconds
 from bot.sandbox.datadog.instance_routes import InstanceRoutes
 from bot.sandbox.datadog.instances import CANCEL_SECONDS, StoredInstance
-from bot.sandbox.datadog.key_checks import API_KEY_CHECK, KEY_PAIR_CHECK, Door, api_key_is_valid, keys_are_valid
+from bot.sandbox.datadog.intake_routes import IntakeRoutes
+from bot.sandbox.datadog.key_checks import (
+    API_KEY_CHECK,
+    EVENTS,
+    KEY_PAIR_CHECK,
+    LOGS,
+    Door,
+    api_key_is_valid,
+    keys_are_valid,
+)
 from bot.sandbox.datadog.workflow_routes import Answered, WorkflowRoutes
 from bot.sandbox.datadog.workflows import StoredWorkflow, make_spec
 
@@ -68,6 +77,7 @@ class LocalDatadog:
         self.access_token = self._door.access_token
         self._faults = Faults()
         self.executions: list[Execution] = []
+        self._intake = IntakeRoutes()
         self.requests: list[RequestSeen] = []
         self._port, self._clock = port, clock
         self._workflows: dict[str, StoredWorkflow] = {}
@@ -99,6 +109,16 @@ class LocalDatadog:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        """Every log that was sent here."""
+        return self._intake.logs
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that was posted here."""
+        return self._intake.events
 
     def add_workflow(
         self,
@@ -152,6 +172,8 @@ class LocalDatadog:
             ("POST", WORKFLOW + "/instances", "execute", instances.execute),
             ("GET", INSTANCE, "get_instance", instances.get_instance),
             ("PUT", INSTANCE + "/cancel", "cancel", instances.cancel),
+            ("POST", LOGS, "send_logs", self._intake.take_logs),
+            ("POST", EVENTS, "post_event", self._intake.take_event),
         ]
         for method, path, operation, handler in routes:
             app.router.add_route(method, path, self._with_faults(operation, handler))

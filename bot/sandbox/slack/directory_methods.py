@@ -95,6 +95,20 @@ def _conversations_info(site: Site, params: Json) -> Json:
     return {"channel": shown}
 
 
+def _conversations_history(site: Site, params: Json) -> Json:
+    """The newest first, without threads' replies (Slack docs: conversations.history)."""
+    need(params, "channel")
+    channel = site.workspace.channels.get(str(params["channel"]))
+    if channel is None or (channel.kind == "private_channel" and not channel.bot_is_member):
+        raise ApiError("channel_not_found")
+    insist_scope(site, _TYPE_SCOPES[channel.kind].replace(":read", ":history"))
+    if not channel.bot_is_member:
+        raise ApiError("not_in_channel")
+    shown = [m.to_json() for m in channel.messages if m.ephemeral_to is None and m.thread_ts in (None, m.ts)]
+    found = page(shown[::-1], params, "messages", 100)
+    return found | {"has_more": bool(found["response_metadata"]["next_cursor"])}
+
+
 def _conversations_list(site: Site, params: Json) -> Json:
     types = str(params.get("types") or "public_channel").split(",")
     for kind in types:
@@ -159,6 +173,7 @@ METHODS = {
     "conversations.info": Method(_conversations_info, (*_READ_CHANNELS, "im:write"), 50),
     "conversations.list": Method(_conversations_list, _READ_CHANNELS, 20),
     "conversations.members": Method(_conversations_members, (*_READ_CHANNELS, "im:write"), 100),
+    "conversations.history": Method(_conversations_history, per_minute=50),
     "conversations.open": Method(_conversations_open, ("im:write", "mpim:write"), 50),
     "apps.connections.open": Method(_connections_open, per_minute=1, app_token=True),
 }

@@ -302,3 +302,27 @@ def test_faults_survive_the_way_through_json(slack: LocalSlack) -> None:
     slack.faults.clear()
     slack.faults.from_json(written)
     assert slack.faults.to_json() == written
+
+
+async def test_history_is_told_newest_first_page_by_page_to_a_token_that_may(
+    slack: LocalSlack, client: AsyncWebClient, alice: Person
+) -> None:
+    slack.scopes.add("channels:history")
+    for number in range(5):
+        await client.chat_postMessage(channel="C01OPS", text=f"message {number}")
+    await alice.say("C01OPS", "hello")
+    first = await client.conversations_history(channel="C01OPS", limit=4)
+    assert [message["text"] for message in first["messages"]] == ["hello", "message 4", "message 3", "message 2"]
+    assert (first["has_more"], "bot_id" in first["messages"][0]) == (True, False)
+    cursor = first["response_metadata"]["next_cursor"]
+    last = await client.conversations_history(channel="C01OPS", limit=4, cursor=cursor)
+    assert [message["text"] for message in last["messages"]] == ["message 1", "message 0"]
+    assert last["has_more"] is False
+
+
+async def test_history_wants_a_scope_of_its_own(slack: LocalSlack, client: AsyncWebClient) -> None:
+    with pytest.raises(SlackApiError) as failure:
+        await client.conversations_history(channel="C01OPS")
+    assert code_of(failure) == "missing_scope"
+    assert failure.value.response["needed"] == "channels:history"
+    slack.violations.clear()

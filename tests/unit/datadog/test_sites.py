@@ -64,3 +64,8 @@ def test_links_to_datadog_can_not_be_bent_by_an_id() -> None:
     assert workflow_url(site, "a-b") == "https://app.datadoghq.com/workflow/a-b"
     assert run_url(site, "a-b", "c-d") == "https://app.datadoghq.com/workflow/a-b?instance=c-d"
     assert run_url(site, "../x", "c&d=<e>") == "https://app.datadoghq.com/workflow/..%2Fx?instance=c%26d%3D%3Ce%3E"
+
+
+def test_logs_go_to_the_intake_of_the_same_site() -> None:
+    assert find_site("datadoghq.eu").logs_url == "https://http-intake.logs.datadoghq.eu"
+    assert all(site.logs_url == f"https://http-intake.logs.{site.name}" for site in SITES.values())
