@@ -74,6 +74,15 @@ class Settings(BaseModel):
         return bool(self.slack_app_token.get_secret_value())
 
     @property
+    def overrides(self) -> dict[str, str]:
+        """The settings that loosen what the bot would else insist on, as they may be shown."""
+        return {
+            **({"ALLOW_ACTORS": " ".join(self.allow_actors)} if self.allow_actors else {}),
+            **({"DD_API_URL": _origin(self.dd_api_url)} if self.dd_api_url else {}),
+            **({"SLACK_API_URL": _origin(self.slack_api_url)} if self.slack_api_url != SLACK_API else {}),
+        }
+
+    @property
     def has_witnesses(self) -> bool:
         """Whether signed heads of the audit trail are sent anywhere."""
         return bool(self.audit_witness_path or self.audit_witness_url.get_secret_value() or self.audit_witness_datadog)
@@ -189,6 +198,12 @@ def _check_witnesses(settings: Settings) -> list[str]:
             "AUDIT_WITNESS_…: heads of the trail are sent signed. Set AUDIT_SIGNING_KEY; workflow-bot audit keygen makes one."
         )
     return problems
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port: what else is in a URL may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
 
 
 def _is_loopback(url: str) -> bool:

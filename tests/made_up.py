@@ -10,7 +10,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from bot.domain.audit import Act
 from bot.domain.catalogue import CatalogueEntry, Limits, Listing
+from bot.domain.facts import FACTS
 from bot.domain.inputs import Input, InvalidInput
 from bot.domain.runs import Run, State
 from bot.domain.workflows import AllowedValue, InputType
@@ -47,6 +49,11 @@ RUN = Run(
 def run(**changes: Any) -> Run:
     """A run that is ready, held with token 1 and due since noon."""
     return replace(RUN, **changes)
+
+
+def facts(act: Act, **given: Any) -> dict[str, Any]:
+    """Every fact that the act always has; made up where it isn't given."""
+    return {name: given.get(name, f"some {name}") for name in FACTS[act.value].always}
 
 
 def entry(*inputs: Input, **changes: Any) -> CatalogueEntry:

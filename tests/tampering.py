@@ -17,6 +17,7 @@ import rfc8785
 
 from bot.domain.audit import GENESIS, Act, Entry, body_of, link
 from bot.domain.findings import Kind, Point
+from tests.made_up import facts
 
 KEY = b"audit key"
 SEQ, AT, ACT, USER, WORKFLOW, RUN, BODY, HASH = range(8)
@@ -53,15 +54,16 @@ class Tampering:
 
 def entry(number: int) -> Entry:
     """A made-up act; every one differs from the next."""
+    act = ACTS[number % len(ACTS)]
     return Entry(
-        ACTS[number % len(ACTS)],
+        act,
         team_id="T01",
         user_id=PEOPLE[number % len(PEOPLE)],
         user_name="Somebody",
         run_id=f"R-{number // 3:04}" if number % 4 else None,
         workflow="restart-service" if number % 5 else None,
         request_id=f"q-{number}",
-        facts={"channel": "C01OPS", "inputs": {"number": number, "env": "staging"}},
+        facts=facts(act, channel="C01OPS", inputs={"number": number, "env": "staging"}),
     )
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.domain.facts import FACTS, RESERVED
 from bot.domain.runs import Run
 
-VERSION = 1
+VERSION = 2  # of the acts and what they tell; 1: before every act was typed (bot.domain.facts)
 GENESIS = "0" * 64
 
 
@@ -29,16 +30,20 @@ class Act(StrEnum):
     LAUNCH_REFUSED = "launch refused"
     LAUNCH_POSTPONED = "launch postponed"
     UNKNOWN = "unknown"
+    SEARCH_ENDED = "search ended"
     ENDED = "ended"
     CANCEL_ASKED = "cancel asked"
     CANCEL_DENIED = "cancel denied"
+    CANCEL_SENT = "cancel sent"
     CANCEL_REFUSED = "cancel refused"
     RESOLVED = "resolved"
+    RESOLVE_REFUSED = "resolve refused"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     LOCK_DENIED = "lock denied"
     GRANT_ADDED = "grant added"
     GRANT_REMOVED = "grant removed"
+    ADMIN_DENIED = "admin denied"
     DEFINITION_CHANGED = "definition changed"
     POLICY_APPLIED = "policy applied"
     APPROVAL_ASKED = "approval asked"
@@ -53,6 +58,9 @@ class Act(StrEnum):
     AUTHENTICATOR_ADDED = "authenticator added"
     AUTHENTICATOR_REMOVED = "authenticator removed"
     CODE_REFUSED = "code refused"
+    POLICY_REFUSED = "policy refused"
+    OVERRIDE_USED = "override used"
+    TRAIL_READ = "trail read"
     TRAIL_EXPORTED = "trail exported"
     TRAIL_VERIFIED = "trail verified"
     TRAIL_SEALED = "trail sealed"
@@ -60,7 +68,10 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an act adds to the trail, before the trail gives it a sequence number, a time and a hash."""
+    """What an act adds to the trail, before the trail gives it a sequence number, a time and a hash.
+
+    Raises ValueError where its facts are not those of its act.
+    """
 
     act: Act
     team_id: str
@@ -71,17 +82,39 @@ class Entry:
     request_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        known = FACTS.get(self.act.value)
+        fault = known.fault(self.facts) if known else ""
+        if fault or not RESERVED.isdisjoint(self.facts):
+            raise ValueError(
+                f"An entry “{self.act.value}” {fault or 'has a fact with a reserved name'}: see bot.domain.facts."
+            )
 
-def about(run: Run, act: Act, /, user_id: str | None = None, user_name: str = "", **facts: Any) -> Entry:
-    """An act on a run: by its requester, unless somebody else did it."""
+
+def about(
+    run: Run,
+    act: Act,
+    /,
+    user_id: str | None = None,
+    user_name: str = "",
+    *,
+    team_id: str | None = None,
+    request_id: str | None = None,
+    **facts: Any,
+) -> Entry:
+    """An act on a run: by its requester, unless somebody else did it, in the request given (else the run's own).
+
+    `team_id` None is the run's team; whoever has no Slack id, as on the command line, is in none.
+    """
+    mine = user_id is None
     return Entry(
         act=act,
-        team_id=run.team_id,
+        team_id=(run.team_id if mine or user_id else "") if team_id is None else team_id,
         user_id=run.user_id if user_id is None else user_id,
-        user_name=run.user_name if user_id is None else user_name,
+        user_name=run.user_name if mine else user_name,
         run_id=run.id,
         workflow=run.workflow,
-        request_id=run.request_id,
+        request_id=run.request_id if request_id is None else request_id,
         facts={"channel": run.channel_id, **facts},
     )
 

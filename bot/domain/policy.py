@@ -52,6 +52,7 @@ class Reason(StrEnum):
     NO_BREAK_GLASS = "can't be started without approval"
     APPROVAL_CHANGED = "another approval is asked for now"
     UNFIT = "changed in Datadog"
+    OUTDATED = "the form was drawn from an older definition"
     FROZEN = "frozen"
     LOCKED = "locked"
     AT_ONCE = "too many at once"

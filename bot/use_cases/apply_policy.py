@@ -25,13 +25,13 @@ async def apply_policy(
     """The new policy's version. Raises NotRecorded, and Refused where `planned_on` is not the version in force any more:
     then the old policy stands."""
 
-    def work(tx: Writing) -> int:
+    def work(tx: Writing) -> int | Refused:
         before = tx.policy_version()
         if planned_on is not None and before != planned_on:
-            raise Refused(
-                f"The plan was made on version {planned_on}, and version {before} has been applied since."
-                " Nothing was changed; make a new plan."
-            )
+            reason = f"The plan was made on version {planned_on}, and version {before} has been applied since."
+            refused = {"policy": before, "digest": digest, "reason": reason}
+            tx.record(Entry(Act.POLICY_REFUSED, team_id="", user_id="", user_name=applied_by, facts=refused))
+            return Refused(f"{reason} Nothing was changed; make a new plan.")
         version = tx.replace_policy(policy, digest=digest, source=source, applied_by=applied_by)
         facts = {
             "policy": version,
@@ -43,4 +43,7 @@ async def apply_policy(
         tx.record(Entry(Act.POLICY_APPLIED, team_id="", user_id="", user_name=applied_by, facts=facts))
         return version
 
-    return await store.write(work)
+    answer = await store.write(work)
+    if isinstance(answer, Refused):
+        raise answer
+    return answer

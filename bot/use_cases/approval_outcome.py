@@ -9,7 +9,7 @@ from bot.domain.approvals import Approval, ApprovalState, Requirement, Standing
 from bot.domain.audit import Act, about
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Reason, Verdict, decide
-from bot.domain.runs import Run, State
+from bot.domain.runs import OPERATOR, Run, State
 from bot.use_cases import pace
 from bot.use_cases.ask_approval import approval_facts
 from bot.use_cases.obstacles import obstacle
@@ -66,11 +66,12 @@ def expire(tx: Writing, run: Run, approval: Approval) -> None:
     tx.record(about(run, Act.EXPIRED, until=approval.expires_at.isoformat(), **approval_facts(run, approval)))
 
 
-def withdraw(tx: Writing, run: Run, approval: Approval, user_id: str, user_name: str) -> Run | None:
+def withdraw(tx: Writing, run: Run, approval: Approval, user_id: str, user_name: str, request_id: str) -> Run | None:
     """The requester, or somebody who may cancel the run, has taken the question back."""
     tx.move_approval(approval, ApprovalState.WITHDRAWN, due=None, decided_at=tx.now)
-    moved = _stop(tx, run, State.CANCELLED, cancel_by=user_id)
-    tx.record(about(run, Act.WITHDRAWN, user_id, user_name, **approval_facts(run, approval)))
+    moved = _stop(tx, run, State.CANCELLED, cancel_by=user_id or OPERATOR)
+    facts = approval_facts(run, approval)
+    tx.record(about(run, Act.WITHDRAWN, user_id, user_name, request_id=request_id, **facts))
     return moved
 
 

@@ -44,6 +44,7 @@ async def cancel(
     store: Store,
     admitted: frozenset[Kind],
     admins: Collection[str],
+    request_id: str,
 ) -> Cancellation:
     """Allowed to the requester, to admins, and to those whom the rules let run the same here. Raises NotRecorded."""
 
@@ -52,14 +53,15 @@ async def cancel(
         if run is None:
             return Cancellation(CancelAnswer.NO_SUCH_RUN, None)
         if not _may(tx, run, actor, subjects, admitted, admins):
-            tx.record(about(run, Act.CANCEL_DENIED, actor.user_id, actor.name))
+            by = {"team_id": actor.team_id, "request_id": request_id}
+            tx.record(about(run, Act.CANCEL_DENIED, actor.user_id, actor.name, **by))
             return Cancellation(CancelAnswer.DENIED, run)
-        return cancel_as(tx, run, actor.user_id, actor.name)
+        return cancel_as(tx, run, actor.user_id, actor.name, request_id)
 
     return await store.write(work, starts=True)  # where it is withdrawn, the approval's row is taken
 
 
-def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
+def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str, request_id: str = "") -> Cancellation:
     """Cancel without asking whether this person may: for `cancel` above, and for the command line, which has no Slack user."""
     if run.state in ENDED:
         return Cancellation(CancelAnswer.OVER, run)
@@ -68,22 +70,23 @@ def cancel_as(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellati
     if run.cancel_by:
         return Cancellation(CancelAnswer.ASKED_BEFORE, run)
     if run.state is State.AWAITING_APPROVAL:
-        return _withdraw(tx, run, user_id or OPERATOR, user_name)
+        return _withdraw(tx, run, user_id, user_name, request_id)
     asked = tx.ask_cancel(run.id, user_id or OPERATOR)
     if asked is None:
         return Cancellation(CancelAnswer.OVER, tx.run(run.id))
-    tx.record(about(asked, Act.CANCEL_ASKED, user_id, user_name, instance=asked.instance_id))
+    facts = {"instance": asked.instance_id}
+    tx.record(about(asked, Act.CANCEL_ASKED, user_id, user_name, request_id=request_id, **facts))
     if asked.state is State.READY:
         return Cancellation(CancelAnswer.NOT_STARTED_ANY_MORE, cancelled_before_start(tx, asked))
     tx.announce_run(asked, tx.now)
     return Cancellation(CancelAnswer.ASKED, asked)
 
 
-def _withdraw(tx: Writing, run: Run, user_id: str, user_name: str) -> Cancellation:
+def _withdraw(tx: Writing, run: Run, user_id: str, user_name: str, request_id: str) -> Cancellation:
     standing = tx.hold_approval(run.id)
     if standing is None or standing.approval.state is not ApprovalState.WAITING:  # decided at this very moment
         return Cancellation(CancelAnswer.OVER, tx.run(run.id))
-    return Cancellation(CancelAnswer.WITHDRAWN, withdraw(tx, run, standing.approval, user_id, user_name))
+    return Cancellation(CancelAnswer.WITHDRAWN, withdraw(tx, run, standing.approval, user_id, user_name, request_id))
 
 
 def _may(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.audit import Act, Entry
 from bot.domain.catalogue import CatalogueEntry, Listing
+from bot.domain.facts import decided
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, feasible, narrowed
 from bot.use_cases.obstacles import obstacle
@@ -68,13 +69,7 @@ async def note_refusal(
     actor: Actor, channel_id: str, name: str, decision: Decision, request_id: str, store: Store
 ) -> None:
     """Record that somebody asked for a workflow's form which they may not have. Raises NotRecorded."""
-    facts = {
-        "channel": channel_id,
-        "decision": decision.verdict.value,
-        "reason": decision.reason.value,
-        "rule": decision.rule,
-        "because": decision.words,
-    }
+    facts = {"channel": channel_id, **decided(decision)}
     entry = Entry(
         Act.DENIED,
         team_id=actor.team_id,

@@ -74,5 +74,7 @@ def _not_found(tx: Writing, run: Run, words: str) -> None:
     due = None if last else tx.now + timedelta(seconds=pace.SEARCHES[looks])
     # Its secrets stay sealed: should a person find it, they are to be hidden in what it returns.
     moved = tx.move_run(run.id, run.token, {State.UNKNOWN}, State.UNKNOWN, due=due, looks=looks, status=words)
+    if moved is not None and last:
+        tx.record(about(moved, Act.SEARCH_ENDED, error=words, searches=looks))
     if moved is not None and (last or words != run.status):
         tx.announce_run(moved, tx.now)

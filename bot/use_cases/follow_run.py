@@ -75,9 +75,14 @@ async def _cancel(run: Run, instance_id: str, client: Datadog, store: Store) -> 
         wait = error.retry_after if isinstance(error, DatadogLimited) else pace.FIRST_WAIT
         await store.write(lambda tx: _trouble(tx, run, words, wait))
         return None
-    return await store.write(
-        lambda tx: tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_sent=True)
-    )
+    return await store.write(lambda tx: _cancel_sent(tx, run))
+
+
+def _cancel_sent(tx: Writing, run: Run) -> Run | None:
+    moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, cancel_sent=True)
+    if moved is not None:
+        tx.record(about(moved, Act.CANCEL_SENT, instance=moved.instance_id))
+    return moved
 
 
 def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:

@@ -11,7 +11,9 @@ from bot.domain.policy import EVERYONE, Grant
 from bot.use_cases.ports import Store, Writing
 
 
-async def add_grant(grant: Grant, by_team: str, by_user: str, by_name: str, store: Store) -> Grant:
+async def add_grant(
+    grant: Grant, by_team: str, by_user: str, by_name: str, store: Store, request_id: str = ""
+) -> Grant:
     """Give it. Raises Refused where it could never apply, and NotRecorded."""
 
     def work(tx: Writing) -> Grant:
@@ -24,20 +26,22 @@ async def add_grant(grant: Grant, by_team: str, by_user: str, by_name: str, stor
         if given:
             return given[0]  # pressed twice: two rows would survive one taking back
         added = replace(grant, id=tx.add_grant(grant))
-        tx.record(_entry(Act.GRANT_ADDED, added, by_team, by_user, by_name))
+        tx.record(_entry(Act.GRANT_ADDED, added, by_team, by_user, by_name, request_id))
         return added
 
     return await store.write(work)
 
 
-async def remove_grant(grant_id: int, by_team: str, by_user: str, by_name: str, store: Store) -> Grant:
+async def remove_grant(
+    grant_id: int, by_team: str, by_user: str, by_name: str, store: Store, request_id: str = ""
+) -> Grant:
     """Take it back. Raises Refused where people gave none with that id, and NotRecorded."""
 
     def work(tx: Writing) -> Grant:
         removed = tx.remove_grant(grant_id)
         if removed is None:
             raise Refused(f"There is no grant {grant_id} given by people. Those of the policy file are changed there.")
-        tx.record(_entry(Act.GRANT_REMOVED, removed, by_team, by_user, by_name))
+        tx.record(_entry(Act.GRANT_REMOVED, removed, by_team, by_user, by_name, request_id))
         return removed
 
     return await store.write(work)
@@ -47,7 +51,7 @@ def _same(one: Grant, other: Grant) -> bool:
     return replace(one, id=None, words="") == replace(other, id=None, words="")
 
 
-def _entry(act: Act, grant: Grant, team: str, user: str, name: str) -> Entry:
+def _entry(act: Act, grant: Grant, team: str, user: str, name: str, request_id: str) -> Entry:
     facts: dict[str, Any] = {
         "grant": grant.id,
         "effect": grant.effect.value,
@@ -57,4 +61,4 @@ def _entry(act: Act, grant: Grant, team: str, user: str, name: str) -> Entry:
         "when": {key: list(values) for key, values in grant.when.items()},
         "until": grant.until.isoformat() if grant.until else None,
     }
-    return Entry(act, team_id=team, user_id=user, user_name=name, facts=facts)
+    return Entry(act, team_id=team, user_id=user, user_name=name, request_id=request_id, facts=facts)

@@ -153,7 +153,8 @@ def _commit_launching(tx: Writing, run: Run) -> Run | None:
         launched_at=tx.now,
     )
     if held is not None:
-        tx.record(about(held, Act.LAUNCHING, attempt=held.attempts))
+        what = {"account": held.account, "datadog_workflow": held.datadog_id, "definition": held.definition_hash}
+        tx.record(about(held, Act.LAUNCHING, attempt=held.attempts, policy=held.policy_version, **what))
     return held
 
 

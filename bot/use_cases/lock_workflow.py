@@ -12,7 +12,7 @@ from bot.domain.audit import Act, Entry
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.locks import Lock
 from bot.domain.people import Actor, Kind
-from bot.domain.policy import may_all
+from bot.domain.policy import Reason, may_all
 from bot.use_cases.ports import Store, Writing
 
 LONGEST = timedelta(days=7)
@@ -59,19 +59,21 @@ async def lock(wish: LockWish, reason: str, lasts: timedelta, store: Store) -> L
     def work(tx: Writing) -> Locking:
         entry = tx.entry(wish.workflow)
         if entry is None:
-            return Locking(LockAnswer.NO_SUCH_WORKFLOW)
+            return _denied(tx, wish, Reason.NOT_IN_CATALOGUE, Locking(LockAnswer.NO_SUCH_WORKFLOW))
         if not _may(tx, wish, entry):
             return _denied(tx, wish)
         tx.hold_limits()
+        renewed = False
         for held in _on_same(tx, wish):
             if held.owner_id != wish.actor.user_id:
-                return Locking(LockAnswer.TAKEN_BY_OTHER, held)
-            tx.remove_lock(held.id)  # one's own is renewed
+                return _denied(tx, wish, Reason.LOCKED, Locking(LockAnswer.TAKEN_BY_OTHER, held))
+            renewed = tx.remove_lock(held.id)  # one's own is renewed
         taken = Lock(
             wish.workflow, wish.when, wish.actor.user_id, wish.actor.name, reason, tx.now, tx.now + min(lasts, LONGEST)
         )
         tx.add_lock(taken)
-        tx.record(_entry(wish, Act.LOCKED, reason=reason, until=taken.until.isoformat(), when=dict(wish.when)))
+        facts = {"reason": reason, "until": taken.until.isoformat(), "renewed": renewed}
+        tx.record(_entry(wish, Act.LOCKED, when=dict(wish.when), **facts))
         return Locking(LockAnswer.TAKEN, taken)
 
     return await store.write(work)
@@ -83,7 +85,7 @@ async def unlock(wish: LockWish, store: Store) -> Locking:
     def work(tx: Writing) -> Locking:
         entry = tx.entry(wish.workflow)
         if entry is None:
-            return Locking(LockAnswer.NO_SUCH_WORKFLOW)
+            return _denied(tx, wish, Reason.NOT_IN_CATALOGUE, Locking(LockAnswer.NO_SUCH_WORKFLOW))
         found = next(iter(_on_same(tx, wish)), None)
         if found is None:
             key = entry.lock_key(entry.with_defaults(wish.when))
@@ -122,9 +124,11 @@ def _may(tx: Writing, wish: LockWish, entry: CatalogueEntry) -> bool:
     return may_all(tx.grants(wish.subjects, entry.targets), wish.subjects, entry, wish.channel_id, wish.when)
 
 
-def _denied(tx: Writing, wish: LockWish) -> Locking:
-    tx.record(_entry(wish, Act.LOCK_DENIED, when=dict(wish.when)))
-    return Locking(LockAnswer.DENIED)
+def _denied(
+    tx: Writing, wish: LockWish, reason: Reason = Reason.NO_RULE, answer: Locking = Locking(LockAnswer.DENIED)
+) -> Locking:
+    tx.record(_entry(wish, Act.LOCK_DENIED, when=dict(wish.when), reason=reason.value))
+    return answer
 
 
 def _entry(wish: LockWish, act: Act, **facts: Any) -> Entry:

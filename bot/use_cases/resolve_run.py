@@ -14,14 +14,13 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
     Raises Refused where the run is not *unknown* (any more), and NotRecorded.
     """
 
-    def work(tx: Writing) -> Run:
+    def work(tx: Writing) -> Run | Refused:
         run = tx.run(run_id)
         if run is None:
             raise Refused(f"There is no run {run_id}. `runs list --state unknown` shows those that can be resolved.")
-        if run.state is not State.UNKNOWN:
-            raise Refused(f"Run {run_id} is {run.state.value}: only an unknown run can be resolved.")
-        if instance_id and tx.instances_taken([instance_id]) - {run.instance_id}:
-            raise Refused(f"Instance {instance_id} belongs to another run.")
+        if reason := _refusal(tx, run, instance_id):
+            tx.record(about(run, Act.RESOLVE_REFUSED, "", by, request_id="", reason=reason, instance=instance_id))
+            return Refused(reason)
         after = State.RUNNING if instance_id else State.NOT_STARTED
         moved = tx.move_run(
             run.id,
@@ -38,11 +37,23 @@ async def resolve(run_id: str, instance_id: str | None, by: str, store: Store) -
         )
         if moved is None:
             raise Refused(f"Run {run_id} has just changed. Look at it again: runs show {run_id}")
-        tx.record(about(moved, Act.RESOLVED, "", by, instance=instance_id, state=after.value, how="by hand"))
+        facts = {"instance": instance_id, "state": after.value, "how": "by hand"}
+        tx.record(about(moved, Act.RESOLVED, "", by, request_id="", **facts))
         tx.announce_run(moved, tx.now)
         tx.update_asks(moved)
         if not instance_id:
             tx.announce_end(moved)
         return moved
 
-    return await store.write(work)
+    answer = await store.write(work)
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def _refusal(tx: Writing, run: Run, instance_id: str | None) -> str:
+    if run.state is not State.UNKNOWN:
+        return f"Run {run.id} is {run.state.value}: only an unknown run can be resolved."
+    if instance_id and tx.instances_taken([instance_id]) - {run.instance_id}:
+        return f"Instance {instance_id} belongs to another run."
+    return ""

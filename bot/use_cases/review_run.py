@@ -44,7 +44,8 @@ class ReviewAnswer(StrEnum):
 class Press:
     """One person's answer. `subjects` were asked of Slack for this press; `bound_to` is the hash of what they were shown.
 
-    `code` is what they typed from their authenticator; None: they weren't asked for one yet.
+    `code` is what they typed from their authenticator; None: they weren't asked for one yet. `request_id` is the request in
+    which they pressed.
     """
 
     actor: Actor
@@ -54,6 +55,7 @@ class Press:
     approves: bool
     comment: str = ""
     code: str | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _review(tx: Writing, press: Press, requester: Requester, codes: OneTimeCodes
     given = _given(tx, run, press, standing.approval.fits(press.subjects))
     if not tx.add_review(given):
         return Reviewed(ReviewAnswer.ANSWERED_BEFORE, run, standing)
-    return _count(tx, run, Standing(standing.approval, [*standing.reviews, given]), given, requester)
+    return _count(tx, run, Standing(standing.approval, [*standing.reviews, given]), press, requester)
 
 
 def not_theirs(run: Run, standing: Standing, actor: Actor, subjects: frozenset[str]) -> ReviewAnswer | None:
@@ -135,22 +137,22 @@ def _given(tx: Writing, run: Run, press: Press, fits: tuple[int, ...]) -> Review
     )
 
 
-def _count(tx: Writing, run: Run, standing: Standing, given: Review, requester: Requester) -> Reviewed:
-    approval = standing.approval
+def _count(tx: Writing, run: Run, standing: Standing, press: Press, requester: Requester) -> Reviewed:
+    approval, given = standing.approval, standing.reviews[-1]
     facts: dict[str, Any] = {**approval_facts(run, approval), "comment": given.comment, "own": given.own}
     if approval.state is ApprovalState.REVIEW_OPEN:
         tx.move_approval(approval, ApprovalState.REVIEWED, due=None, decided_at=tx.now)
-        tx.record(_of(given, run, Act.REVIEWED, agrees=given.approves, **facts))
+        tx.record(_by(press, run, Act.REVIEWED, agrees=given.approves, **facts))
         tx.update_asks(run)
         tx.announce_run(run, tx.now)
         return _now(tx, ReviewAnswer.SIGNED_OFF, run)
     if not given.approves:
-        tx.record(_of(given, run, Act.REFUSED, **facts))
+        tx.record(_by(press, run, Act.REFUSED, **facts))
         refuse(tx, run, approval)
         return _now(tx, ReviewAnswer.REFUSED, run)
     still = [quorum.name for quorum in standing.needed for _ in range(quorum.count)]
     step_up = approval.requirement.step_up
-    tx.record(_of(given, run, Act.APPROVED, still_needed=still, one_time_code=step_up, **facts))
+    tx.record(_by(press, run, Act.APPROVED, still_needed=still, one_time_code=step_up, **facts))
     if still:
         tx.update_asks(run)
         tx.announce_run(run, tx.now)
@@ -164,11 +166,8 @@ def _now(tx: Writing, answer: ReviewAnswer, run: Run) -> Reviewed:
 
 
 def _by(press: Press, run: Run, act: Act, **facts: Any) -> Any:
-    return about(run, act, press.actor.user_id, press.actor.name, **facts)
-
-
-def _of(given: Review, run: Run, act: Act, **facts: Any) -> Any:
-    return about(run, act, given.user_id, given.user_name, **facts)
+    by = {"team_id": press.actor.team_id, "request_id": press.request_id}
+    return about(run, act, press.actor.user_id, press.actor.name, **by, **facts)
 
 
 _CODES = {

@@ -14,6 +14,7 @@ from typing import Any
 from bot.domain.approvals import Requirement, binding
 from bot.domain.audit import Act, Entry, about
 from bot.domain.catalogue import CatalogueEntry, Limits
+from bot.domain.facts import decided
 from bot.domain.people import Actor, Kind
 from bot.domain.policy import Decision, Grant, Reason, Verdict, approvals_possible, decide, narrowed
 from bot.domain.runs import Run, State
@@ -24,6 +25,7 @@ from bot.use_cases.ports import Sealer, Store, Writing
 
 NO_LIMITS = Limits()
 REQUIRED = "This is required."
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """The form was drawn from a definition that has changed since. Nothing was recorded."""
+    """The form was drawn from a definition that has changed since: refused and recorded as such, to be looked at again."""
 
     form: FormParts
 
@@ -131,24 +133,26 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         if entry is None or not decision.allowed:
             return _deny(tx, ask, decision)
         if ask.definition_hash not in (None, entry.definition_hash):
+            _record_denied(tx, ask, Decision(Verdict.DENY, Reason.OUTDATED), _what(entry))
             return Outdated(_form(ask, entry, grants))
         values = ask.read(entry)
         missing = {field.name: REQUIRED for field in entry.missing(values.given)}
         if values.errors or missing:
             return Incomplete(_form(ask, entry, grants), Values(values.given, {**missing, **values.errors}))
         inputs = entry.with_defaults(values.given)
+        what = _what(entry, inputs, sealer)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
         if decision.approval is not None and ask.break_glass and decision.approval.break_glass is None:
             decision = replace(decision, verdict=Verdict.DENY, reason=Reason.NO_BREAK_GLASS)
         if not decision.allowed:
-            return _deny(tx, ask, decision)
+            return _deny(tx, ask, decision, what)
         if decision.approval is not None and not ask.reason.strip():
             return ReasonNeeded(_form(ask, entry, grants), values, decision.approval)
         if entry.limits != NO_LIMITS or entry.lock_on:
             tx.hold_limits()
         in_the_way = obstacle(tx, entry, inputs, ask.actor.user_id, tx.now)
         if in_the_way is not None and tx.run_by_key(ask.key) is None:
-            return _deny(tx, ask, in_the_way)
+            return _deny(tx, ask, in_the_way, what)
         return _accept(tx, ask, entry, inputs, decision, sealer)
 
     return await store.write(work)
@@ -167,13 +171,12 @@ def _permission(ask: Ask, entry: CatalogueEntry | None, grants: list[Grant], adm
     return decide(grants, ask.subjects, entry, ask.channel_id, None)
 
 
-def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
-    facts = {
-        "channel": ask.channel_id,
-        "reason": decision.reason.value,
-        "rule": decision.rule,
-        "because": decision.words,
-    }
+def _deny(tx: Writing, ask: Ask, decision: Decision, what: Mapping[str, Any] = NOTHING) -> Denied:
+    _record_denied(tx, ask, decision, what)
+    return Denied(ask.workflow, decision)
+
+
+def _record_denied(tx: Writing, ask: Ask, decision: Decision, what: Mapping[str, Any]) -> None:
     tx.record(
         Entry(
             Act.DENIED,
@@ -182,10 +185,30 @@ def _deny(tx: Writing, ask: Ask, decision: Decision) -> Denied:
             user_name=ask.actor.name,
             workflow=ask.workflow,
             request_id=ask.request_id,
-            facts=facts,
+            facts={"channel": ask.channel_id, **decided(decision), **what},
         )
     )
-    return Denied(ask.workflow, decision)
+
+
+def _what(
+    entry: CatalogueEntry, inputs: Mapping[str, Any] | None = None, sealer: Sealer | None = None
+) -> dict[str, Any]:
+    """What was asked for, as the trail tells it: secret inputs by their fingerprints."""
+    what: dict[str, Any] = {
+        "account": entry.account,
+        "datadog_workflow": entry.datadog_id,
+        "definition": entry.definition_hash,
+        "policy": entry.policy_version,
+    }
+    if inputs is not None and sealer is not None:
+        hidden = _hidden(entry, inputs)
+        what["inputs"] = {name: value for name, value in inputs.items() if name not in hidden}
+        what["secret_inputs"] = {name: sealer.fingerprint(value) for name, value in hidden.items()}
+    return what
+
+
+def _hidden(entry: CatalogueEntry, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: inputs[field.name] for field in entry.inputs if field.secret and field.name in inputs}
 
 
 def _accept(
@@ -198,19 +221,10 @@ def _accept(
         earlier = tx.run_by_key(ask.key)
         if earlier is None:  # another replica has just taken the same lock
             words = f"a run with the same {', '.join(entry.lock_on)} is not over"
-            return _deny(tx, ask, Decision(Verdict.DENY, Reason.LOCKED, words=words))
+            taken = Decision(Verdict.DENY, Reason.LOCKED, words=words)
+            return _deny(tx, ask, taken, _what(entry, inputs, sealer))
         return AlreadyRequested(earlier, (earlier.inputs, earlier.secrets) == (run.inputs, run.secrets))
-    facts: dict[str, Any] = {
-        "account": entry.account,
-        "datadog_workflow": entry.datadog_id,
-        "definition": entry.definition_hash,
-        "policy": entry.policy_version,
-        "decision": decision.verdict.value,
-        "rule": decision.rule,
-        "inputs": dict(run.inputs),
-        "secret_inputs": dict(run.secrets),
-    }
-    tx.record(about(run, Act.REQUESTED, **facts))
+    tx.record(about(run, Act.REQUESTED, **decided(decision), **_what(entry, inputs, sealer)))
     if decision.approval is not None:
         ask_approval(tx, run, decision, decision.approval, ask.reason.strip())
     if run.state is State.AWAITING_APPROVAL and decision.approval is not None:
@@ -228,7 +242,7 @@ def _waiting(run: Run, *, at_once: bool) -> Run:
 
 
 def _new_run(ask: Ask, entry: CatalogueEntry, inputs: dict[str, Any], sealer: Sealer, now: datetime) -> Run:
-    hidden = {field.name: inputs[field.name] for field in entry.inputs if field.secret and field.name in inputs}
+    hidden = _hidden(entry, inputs)
     return Run(
         id=new_run_id(),
         request_key=ask.key,

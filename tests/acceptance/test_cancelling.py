@@ -55,7 +55,7 @@ async def test_the_button_asks_first_and_the_message_shows_how_it_ends(scene: Sc
     assert "Let it run" not in told
     assert re.search(rf"was cancelled after \d+ s by <@{ALICE}>", words(await reply(scene)))
     await scene.only_run(State.CANCELLED)
-    assert await scene.acts() == ["requested", "launching", "launched", "cancel asked", "ended"]
+    assert await scene.acts() == ["requested", "launching", "launched", "cancel asked", "cancel sent", "ended"]
 
 
 async def test_cancelled_is_said_only_when_datadog_shows_it(scene: Scene, watchful: None) -> None:

@@ -139,10 +139,20 @@ def test_the_page_on_settings_gives_the_defaults_that_count() -> None:
         assert rows[field.alias or ""] == str(default or ""), field.alias
 
 
-def test_every_audit_act_is_documented_and_no_other() -> None:
-    from bot.domain.audit import Act
+def test_every_audit_act_is_documented_with_an_example_that_has_its_facts_and_no_other() -> None:
+    from bot.domain.audit import VERSION, Act
+    from bot.domain.facts import FACTS, RESERVED
 
-    assert sorted(_first_cells("docs/audit.md")) == sorted(Act)
+    page = text(Path("docs/audit-acts.md"))
+    parts = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert sorted(part.splitlines()[0] for part in parts) == sorted(Act)
+    for part in parts:
+        act, facts = part.splitlines()[0], FACTS[part.splitlines()[0]]
+        example = json.loads(re.findall(r"```json\n(.*?)```", part, re.DOTALL)[0])
+        assert (example["act"], example["v"]) == (act, VERSION)
+        assert RESERVED - {"hash", "canonical"} <= set(example), act
+        assert facts.fault(set(example) - RESERVED) == "", act
+        assert set(re.findall(r"\*(\w+)\*", part)) == facts.may, act
 
 
 def test_every_check_of_doctor_is_documented_and_no_other() -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 from bot.domain.audit import GENESIS, Act, Entry, link
 from bot.storage.store import SqlStore
+from tests.made_up import facts
 
 KEY = b"audit key"
 
 
 def act(name: str) -> Entry:
-    return Entry(Act.REQUESTED, team_id="T01", user_id="U01ALICE", workflow=name)
+    return Entry(
+        Act.REQUESTED, team_id="T01", user_id="U01ALICE", workflow=name, facts=facts(Act.REQUESTED, inputs={"env": "a"})
+    )
 
 
 async def whole_chain(store: SqlStore) -> list[dict[str, Any]]:

@@ -157,7 +157,7 @@ async def write(url, name):
     store = SqlStore(*open_engines(url), b"audit key")
     store.start()
     def work(tx, number):
-        tx.record(Entry(Act.REQUESTED, "T01", "U01", workflow=f"{name}{number}"))
+        tx.record(Entry(Act.CANCEL_DENIED, "T01", "U01", workflow=f"{name}{number}", facts={"channel": "C01OPS"}))
     for number in range(40):
         await store.write(lambda tx: work(tx, number))
     await store.close()

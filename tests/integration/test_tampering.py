@@ -25,6 +25,7 @@ from bot.storage.store import Transaction
 from bot.storage.tables import audit_head, audit_records
 from bot.use_cases.verify_trail import Verified, verify
 from tests.integration.chain import KEY
+from tests.made_up import facts
 from tests.tampering import HASH, SEQ, TAMPERINGS, Row, Trail, entry
 
 LENGTH = 14
@@ -226,7 +227,8 @@ def test_a_cut_off_end_and_an_old_backup_show_by_what_was_witnessed(connection: 
         assert touched(judge(connection)) == []
         assert touched(judge(connection, known)) == [("tail cut", 6, LENGTH)]
         # The bot goes on after the old backup was restored, and writes other records in the place of those that are gone.
-        later = [Entry(Act.DENIED, "T01", "U02BOB", request_id=f"later {number}") for number in range(LENGTH)]
+        denied = facts(Act.DENIED)
+        later = [Entry(Act.DENIED, "T01", "U02BOB", request_id=f"later {n}", facts=denied) for n in range(LENGTH)]
         append(connection, later, KEY)
         assert touched(judge(connection)) == []
         assert touched(judge(connection, known)) == [("forked", LENGTH, LENGTH)]

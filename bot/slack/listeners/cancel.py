@@ -32,7 +32,9 @@ async def cancel_by_name(context: Context, incoming: Incoming, parsed: Command) 
 
 async def _cancel(context: Context, incoming: Incoming, run_id: str) -> Cancellation:
     actor, subjects = await context.who(incoming)
-    answer = await cancel(run_id[:40], actor, subjects, context.store, context.admitted, context.admins)
+    answer = await cancel(
+        run_id[:40], actor, subjects, context.store, context.admitted, context.admins, incoming.request_id
+    )
     context.wake()
     return answer
 

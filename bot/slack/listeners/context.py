@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,6 +14,7 @@ from bot.domain.workflows import WorkflowDefinition
 from bot.slack.incoming import Incoming
 from bot.slack.voice import Voice
 from bot.use_cases.ports import Directory, OneTimeCodes, Sealer, Store
+from bot.use_cases.refuse import note_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,14 @@ class Context:
         actor = await self.directory.actor("" if other else incoming.team_id, other or incoming.user_id)
         groups = await self.store.read(lambda tx: tx.groups_named())
         return actor, await self.directory.subjects(actor, sorted(groups))
+
+    async def admits(self, incoming: Incoming, people: Collection[str], wanted: str) -> bool:
+        """Whether the person is one of `people`, who alone may have what is `wanted`; that somebody else is not is recorded.
+
+        Raises SlackUnavailable and NotRecorded.
+        """
+        if incoming.user_id in people:
+            return True
+        actor, _ = await self.who(incoming)
+        await note_refused(actor, wanted, incoming.channel_id, incoming.request_id, self.store)
+        return False

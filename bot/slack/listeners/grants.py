@@ -34,7 +34,7 @@ async def grant_taken_back(context: Context, incoming: Incoming) -> None:
 
 async def grant_given(context: Context, incoming: Incoming) -> None:
     """The form."""
-    if incoming.user_id not in context.admins:
+    if not await context.admits(incoming, context.admins, "grants"):
         await context.voice.show(incoming, _refused(context))
         return
     actor, _ = await context.who(incoming)
@@ -48,7 +48,8 @@ async def grant_given(context: Context, incoming: Incoming) -> None:
         return
     grant = _read(state, incoming.user_id)
     try:
-        await add_grant(grant, actor.team_id, actor.user_id, actor.name, context.store)
+        by = (actor.team_id, actor.user_id, actor.name)
+        await add_grant(grant, *by, context.store, incoming.request_id)
     except Refused as error:
         _object(incoming, field_id(UNTIL if grant.until else WORKFLOW, form), str(error))
         return
@@ -58,15 +59,16 @@ async def grant_given(context: Context, incoming: Incoming) -> None:
 
 
 async def _take_back(context: Context, incoming: Incoming) -> Content:
-    if incoming.user_id not in context.admins:
+    if not await context.admits(incoming, context.admins, "grants"):
         return Said("Not permitted", f":no_entry: Only admins may do that. {whom_to_ask(context.admins)}")
     actor, _ = await context.who(incoming)
-    await remove_grant(int(incoming.action["value"]), actor.team_id, actor.user_id, actor.name, context.store)
+    by = (actor.team_id, actor.user_id, actor.name)
+    await remove_grant(int(incoming.action["value"]), *by, context.store, incoming.request_id)
     return await _modal(context, incoming, picker_channel(incoming), _form(incoming))
 
 
 async def _modal(context: Context, incoming: Incoming, channel_id: str, form: int = 0) -> Content:
-    if incoming.user_id not in context.admins:
+    if not await context.admits(incoming, context.admins, "grants"):
         return Said("Not permitted", f":no_entry: Only admins may give grants. {whom_to_ask(context.admins)}")
     grants = await context.store.read(lambda tx: tx.all_grants())
     return grants_modal([grant for grant in grants if not grant.from_file], channel_id, form)

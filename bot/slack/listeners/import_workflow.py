@@ -42,13 +42,13 @@ async def datadog_workflow_picked(context: Context, incoming: Incoming) -> None:
 
 
 async def _search(context: Context, incoming: Incoming) -> Content:
-    if incoming.user_id not in context.admins:
+    if not await context.admits(incoming, context.admins, "import"):
         return Said("Not permitted", f":no_entry: Only admins may import workflows. {whom_to_ask(context.admins)}")
     return import_modal()
 
 
 async def _entry(context: Context, incoming: Incoming, datadog_id: str) -> Content:
-    if incoming.user_id not in context.admins:
+    if not await context.admits(incoming, context.admins, "import"):
         return Said("Not permitted", f":no_entry: Only admins may import workflows. {whom_to_ask(context.admins)}")
     definition = await context.read_datadog(datadog_id)
     return import_modal(definition, context.entry_text(definition))

@@ -87,7 +87,8 @@ async def _review(context: Context, incoming: Incoming, memory: ReviewMemory, fi
     asks = actor.kind is Kind.MEMBER and standing.approval.state in OPEN_APPROVALS
     groups = sorted(standing.approval.requirement.groups) if asks else []
     subjects = await context.directory.subjects(actor, groups, fresh=True)
-    press = Press(actor, subjects, run.id, memory.bound_to, fields.approves, fields.comment, fields.code)
+    said = (fields.approves, fields.comment, fields.code)
+    press = Press(actor, subjects, run.id, memory.bound_to, *said, incoming.request_id)
     reviewed = await review(press, await _requester(context, run), context.store, context.codes)
     if reviewed.answer is ReviewAnswer.STARTED and reviewed.run is not None:
         context.start(reviewed.run)

@@ -24,7 +24,7 @@ async def why(context: Context, incoming: Incoming, parsed: Command) -> None:
         await context.voice.tell(incoming, "Why", f":information_source: {usage}")
         return
     about = people[0] if people and people[0] != incoming.user_id else None
-    if about and incoming.user_id not in context.admins:
+    if about and not await context.admits(incoming, context.admins, "why about others"):
         await context.voice.tell(incoming, "Why", ":no_entry: Only admins may ask about others.")
         return
     try:

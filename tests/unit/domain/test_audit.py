@@ -4,9 +4,12 @@ import hashlib
 import hmac
 import json
 
+import pytest
 import rfc8785
 
-from bot.domain.audit import GENESIS, VERSION, Act, Entry, body_of, link
+from bot.domain.audit import GENESIS, VERSION, Act, Entry, about, body_of, link
+from bot.domain.facts import FACTS
+from tests.made_up import facts, run
 
 ENTRY = Entry(
     Act.REQUESTED,
@@ -16,8 +19,12 @@ ENTRY = Entry(
     run_id="R-1",
     workflow="restart-service",
     request_id="q-1",
-    facts={"channel": "C01OPS", "inputs": {"env": "staging"}},
+    facts=facts(Act.REQUESTED, channel="C01OPS", inputs={"env": "staging"}),
 )
+
+
+def denied(user: str) -> Entry:
+    return Entry(Act.DENIED, "T01", user, facts=facts(Act.DENIED))
 
 
 def body(entry: Entry = ENTRY, seq: int = 1, prev: str = GENESIS) -> bytes:
@@ -37,12 +44,7 @@ def test_a_record_says_who_did_what_when_and_with_which_inputs() -> None:
 
 
 def test_the_hash_changes_with_anything_in_the_record_and_with_the_record_before() -> None:
-    changed = [
-        body(seq=2),
-        body(prev="1" * 64),
-        body(Entry(Act.DENIED, "T01", "U01ALICE")),
-        body(Entry(Act.REQUESTED, "T01", "U02BOB")),
-    ]
+    changed = [body(seq=2), body(prev="1" * 64), body(denied("U01ALICE")), body(denied("U02BOB"))]
     assert len({link(each, None) for each in [body(), *changed]}) == 5
 
 
@@ -57,17 +59,45 @@ def test_with_a_key_nobody_without_it_can_make_the_hash() -> None:
 
 def test_no_act_is_ever_taken_from_the_list() -> None:
     ever = {
-        "requested",
-        "denied",
-        "launching",
-        "launched",
-        "launch refused",
-        "launch postponed",
-        "unknown",
-        "policy applied",
-    }
+        "requested", "denied", "launching", "launched", "launch refused", "launch postponed", "unknown", "resolved", "ended",
+        "cancel asked", "cancel denied", "cancel refused", "locked", "unlocked", "lock denied", "grant added",
+        "grant removed", "definition changed", "policy applied",
+    }  # fmt: skip
     assert ever <= {act.value for act in Act}
 
 
 def test_every_act_fits_its_column() -> None:
     assert all(len(act.value) <= 40 for act in Act)
+
+
+def test_every_act_has_its_facts() -> None:
+    assert sorted(FACTS) == sorted(Act)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({}, "lacks channel"),
+        ({"channel": "C01OPS", "chanel": "C01OPS"}, "has chanel"),
+        ({"channel": "C01OPS", "seq": 7}, "has seq"),
+    ],
+)
+def test_an_entry_with_other_facts_than_its_acts_is_an_error_of_the_program(given: dict[str, str], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        Entry(Act.CANCEL_DENIED, "T01", "U01ALICE", facts=given)
+
+
+def test_an_act_on_a_run_is_its_requesters_unless_somebody_else_did_it() -> None:
+    mine = about(run(), Act.CANCEL_ASKED, instance=None)
+    assert (mine.team_id, mine.user_id, mine.user_name, mine.request_id) == (
+        "T01LOCAL",
+        "U01ALICE",
+        "Alice",
+        "request-1",
+    )
+    bobs = about(run(), Act.CANCEL_ASKED, "U02BOB", "Bob", request_id="another", instance=None)
+    assert (bobs.team_id, bobs.user_id, bobs.user_name, bobs.request_id) == ("T01LOCAL", "U02BOB", "Bob", "another")
+    stranger = about(run(), Act.CANCEL_DENIED, "U77", "Sam", team_id="T99OTHER")
+    assert (stranger.team_id, stranger.user_id) == ("T99OTHER", "U77")
+    operator = about(run(), Act.CANCEL_ASKED, "", "root", request_id="", instance=None)
+    assert (operator.team_id, operator.user_id, operator.user_name, operator.request_id) == ("", "", "root", "")

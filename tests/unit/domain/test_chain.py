@@ -95,7 +95,7 @@ def test_a_finding_says_what_column_and_record_say() -> None:
 
 def test_changed_bytes_are_told_from_a_changed_hash_by_the_next_record() -> None:
     trail = whole_trail(4)
-    trail.rows[1][BODY] = trail.rows[1][BODY].replace(b"staging", b"nothing")
+    trail.rows[1][BODY] = trail.rows[1][BODY].replace(b"T01", b"T02")
     (found,) = read(trail).findings.breaks
     assert (found.kind, found.seq, found.column) == (Kind.CHANGED, 2, "body")
     assert "which the next record confirms" in found.words
@@ -103,7 +103,7 @@ def test_changed_bytes_are_told_from_a_changed_hash_by_the_next_record() -> None
 
 def test_a_record_in_the_middle_that_was_written_anew_without_a_key_forks_the_trail() -> None:
     trail = whole_trail(6, None)
-    trail.rows[2][BODY] = trail.rows[2][BODY].replace(b"staging", b"nothing")
+    trail.rows[2][BODY] = trail.rows[2][BODY].replace(b"T01", b"T02")
     trail.rows[2][HASH] = link(trail.rows[2][BODY], None)
     assert named(read(trail, None).findings) == [("forked", 3, 4, "")]
 
