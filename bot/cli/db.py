@@ -37,6 +37,28 @@ def upgrade() -> None:
     words.print("The database is up to date.")
 
 
+@db.command()
+@click.argument("name")
+@sentences
+def role(name: str) -> None:
+    """Make the Postgres role NAME for the bot to run as: it can add to the audit trail, and change nothing in it.
+
+    Run this as the owner of the tables; again at any time, to give it exactly these rights.
+    """
+    url = load_settings().database_url.get_secret_value()
+    try:
+        made = migrate.make_bot_role(url, name)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise NotRecorded(
+            f"The role could not be set up: {str(cause).strip().splitlines()[0]}"
+            " Run this as the owner of the tables, who may make roles; or make the role first, and run this again."
+        ) from error
+    done = "Made the role" if made else "The role"
+    how = " Set its password: ALTER ROLE … PASSWORD, or \\password in psql." if made else ""
+    words.print(f"{done} {name}: it has the rights that the bot needs, and no more.{how}", markup=False)
+
+
 def upgrade_schema(settings: Settings) -> None:
     """Migrate to the newest revision. Raises NotRecorded, with what to do, where the database can't be changed."""
     url = settings.database_url.get_secret_value()

@@ -14,7 +14,7 @@ from bot.domain.audit import Entry, Record, body_of, link
 from bot.domain.chain import Stored
 from bot.domain.errors import NotRecorded
 from bot.domain.findings import Point
-from bot.storage.guards import BEYOND, faults
+from bot.storage.guards import BEYOND, faults, may_tamper
 from bot.storage.tables import audit_head, audit_records, audit_seals
 from bot.use_cases.ports import Seal, TrailEnd
 
@@ -120,6 +120,10 @@ class AuditRows:
         """What was sealed away, oldest first."""
         query = sa.select(audit_seals).order_by(audit_seals.c.last_seq)
         return [Seal(row.first_seq, row.last_seq, row.hash, row.digest) for row in self.connection.execute(query)]
+
+    def may_tamper(self) -> bool:
+        """Whether the bot runs with rights that let it change the trail, were it taken over."""
+        return may_tamper(self.connection)
 
     def guard_faults(self) -> list[str]:
         """A sentence for each trigger around the trail that isn't as it has to be."""

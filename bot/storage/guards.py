@@ -72,6 +72,14 @@ def faults(connection: sa.Connection) -> list[str]:
     return _sqlite(connection) if connection.dialect.name == "sqlite" else _postgres(connection)
 
 
+def may_tamper(connection: sa.Connection) -> bool:
+    """Whether this very connection may change or delete records, as the owner of the tables may. SQLite knows no rights."""
+    if connection.dialect.name == "sqlite":
+        return False
+    rights = sa.text("SELECT pg_catalog.has_table_privilege(current_user, 'audit_records', 'UPDATE, DELETE, TRUNCATE')")
+    return bool(connection.execute(rights).scalar())
+
+
 def _sqlite(connection: sa.Connection) -> list[str]:
     query = sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master")
     there = list(connection.execute(query))

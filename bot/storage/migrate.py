@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot.storage.engine import make_parent, parse_url, postgres_arguments, prepare_sqlite
+from bot.storage.roles import bot_roles, grant, make_role
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,23 @@ def folder() -> Path:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate up to `revision`. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses.
+    """Migrate up to `revision`, and give roles of the bot's what new tables need. Raises InvalidSettings for a bad URL,
+    sqlalchemy errors where the database refuses.
 
     A schema that a newer version of the bot has made is left as it is: this version works on it (a test holds the newer
     one to that), and a replica that is restarted while others are being upgraded must come up.
     """
 
     def action(config: Config) -> None:
-        current = revision_of(config.attributes["connection"])
+        connection: sa.Connection = config.attributes["connection"]
+        current = revision_of(connection)
         if revision == "head" and is_ahead(current):
             log.warning("the database's schema is newer than this version of the bot; it is left as it is")
-        else:
-            command.upgrade(config, revision)
+            return
+        command.upgrade(config, revision)
+        if connection.dialect.name == "postgresql" and revision_of(connection) != current:
+            for role in bot_roles(connection):
+                grant(connection, role)
 
     _run(url, action)
 
@@ -80,6 +86,16 @@ def is_ahead(revision: str | None) -> bool:
     """Whether this version of the bot doesn't know the revision: a newer one has made it."""
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
     return revision is not None and revision not in {script.revision for script in scripts}
+
+
+def make_bot_role(url: str, name: str) -> bool:
+    """As `roles.make_role`, in a transaction of its own."""
+    engine = plain_engine(url)
+    try:
+        with engine.begin() as connection:
+            return make_role(connection, name)
+    finally:
+        engine.dispose()
 
 
 def _run(url: str, action: Callable[[Config], None]) -> None:

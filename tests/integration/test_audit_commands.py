@@ -33,7 +33,7 @@ async def fill(open_store: OpenStore, url: str, count: int = 5) -> list[Any]:
 
 def as_owner(url: str, *statements: str) -> None:
     """What the owner of the database can do to it, the triggers first."""
-    engine = migrate._engine(url)
+    engine = migrate.plain_engine(url)
     with engine.begin() as connection:
         sqlite = connection.dialect.name == "sqlite"
         for name in _SQLITE if sqlite else [f"{name} ON {table}" for name, (table, _, _) in _POSTGRES.items()]:

@@ -48,7 +48,7 @@ class OneConnection:
 @pytest.fixture
 def connection(database_url: str) -> Iterator[sa.Connection]:
     """A trail of some records, and a transaction that is never committed."""
-    engine = migrate._engine(database_url)
+    engine = migrate.plain_engine(database_url)
     with engine.begin() as connection:
         append(connection, [entry(number) for number in range(LENGTH)], KEY)
     with engine.connect() as connection, connection.begin() as transaction:
@@ -205,7 +205,7 @@ def test_the_database_refuses_what_is_no_appending(connection: sa.Connection, st
 
 @pytest.mark.postgres
 def test_calling_oneself_a_replica_opens_no_door_in_postgres(postgres_url: str) -> None:
-    engine = migrate._engine(postgres_url)
+    engine = migrate.plain_engine(postgres_url)
     with engine.begin() as connection:
         append(connection, [entry(1)], KEY)
     with engine.connect() as connection:
@@ -249,7 +249,7 @@ def test_a_second_head_and_a_seal_that_nobody_recorded_are_named(connection: sa.
 async def test_time_in_the_trail_never_runs_backwards_though_a_clock_does(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = migrate._engine(database_url)
+    engine = migrate.plain_engine(database_url)
     with engine.begin() as connection:
         append(connection, [entry(1)], KEY)
         connection.execute(sa.update(audit_head).values(at=datetime(2099, 1, 1, tzinfo=UTC)))
