@@ -200,6 +200,7 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             entry_text=entry_text,
             admitted=settings.admitted,
             admins=settings.admins,
+            auditors=settings.auditors,
             command=settings.slack_command,
         )
         heard = Heard()

@@ -62,6 +62,7 @@ class Settings(BaseModel):
     audit_witness_datadog: Literal["", "logs", "events"] = Field(default="", alias="AUDIT_WITNESS_DATADOG")
     encryption_key: SecretStr = Field(default=SecretStr(""), alias="ENCRYPTION_KEY")
     admins: Words = Field(default=(), alias="ADMINS")
+    auditors: Words = Field(default=(), alias="AUDITORS")
     allow_actors: Words = Field(default=(), alias="ALLOW_ACTORS")
     policy_file: Path = Field(default=Path("workflows.yml"), alias="POLICY_FILE")
     host: str = Field(default="127.0.0.1", alias="HOST")

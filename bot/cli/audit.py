@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from bot import bootstrap
+from bot.cli.audit_export import export
 from bot.cli.audit_verify import verify
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
 from bot.domain.errors import Refused
+from bot.domain.trail_filter import OUTCOMES, InvalidFilter, TrailFilter, read_filter
+from bot.evidence.lines import record_json
 from bot.evidence.signed_heads import make_key_pair
 from bot.settings import Settings
-from bot.storage.store import SqlStore
-
-PAGE = 1000  # records read at a time, so that an export needs no more memory than that
+from bot.use_cases.read_audit_trail import body_of_record, search
 
 
 @click.group()
@@ -27,6 +27,7 @@ def audit() -> None:
 
 
 audit.add_command(verify)
+audit.add_command(export)
 
 
 @audit.command()
@@ -35,31 +36,43 @@ audit.add_command(verify)
 @sentences
 def tail(lines: int, form: str) -> None:
     """The latest records, oldest first."""
-    records = wait_for(_tail(load_settings(), lines))
+    _print(wait_for(_tail(load_settings(), lines)), form, empty="The trail is empty.")
+
+
+@audit.command("search")
+@click.option("--user", help="By this person, by Slack user id.")
+@click.option("--workflow", help="On this workflow, by name.")
+@click.option("--run", help="On this run.")
+@click.option("--act", help="Only this act, as in “launch refused”.")
+@click.option("--since", help="From this moment on: 2026-01-31, or 2026-01-31T18:00+01:00.")
+@click.option("--until", help="Before this moment.")
+@click.option("--outcome", type=click.Choice(list(OUTCOMES)), help="Only what tells of this outcome.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@format_option
+@sentences
+def search_trail(limit: int, form: str, **wanted: str | None) -> None:
+    """The latest records that fit, oldest first."""
+    try:
+        filters = read_filter(wanted)
+    except InvalidFilter as error:
+        raise click.UsageError(str(error)) from None
+    _print(wait_for(_search(load_settings(), filters, limit)), form, empty="Nothing in the trail fits.")
+
+
+def _print(records: Sequence[Record], form: str, empty: str) -> None:
     if form == "json":
         for record in records:
             print_json(record_json(record))
         return
     rows = []
     for record in records:
-        body = json.loads(record.body)
-        detail = body.get("instance") or body.get("error") or body.get("reason") or ""
-        who = body["actor"]["name"] or body["actor"]["user"]
-        rows.append(
-            [str(record.seq), body["at"][:19], who, body["act"], body["workflow"] or "", body["run"] or "", detail]
-        )
-    print_table(["#", "At (UTC)", "Who", "Act", "Workflow", "Run", ""], rows, empty="The trail is empty.")
-
-
-@audit.command()
-@click.option("--after", type=click.IntRange(0), default=0, help="Only records after this sequence number.")
-@click.option("--format", "form", type=click.Choice(["json"]), default="json", help="JSON Lines.")
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Default: standard output.")
-@sentences
-def export(after: int, form: str, output: Path | None) -> None:  # one format so far
-    """The trail as JSON Lines, with the chain: each line has the record, its canonical bytes and its hash."""
-    count = wait_for(_export(load_settings(), after, output))
-    words.print(f"{count} record(s) exported.")
+        body = body_of_record(record)
+        detail = next((str(body[name]) for name in ("instance", "error", "reason", "state") if body.get(name)), "")
+        actor = body.get("actor") or {}
+        who = actor.get("name") or actor.get("user") or ""
+        shown = (body.get("act"), body.get("workflow"), body.get("run"))
+        rows.append([str(record.seq), str(body.get("at"))[:19], who, *(str(one or "") for one in shown), detail])
+    print_table(["#", "At (UTC)", "Who", "Act", "Workflow", "Run", ""], rows, empty=empty)
 
 
 @audit.command()
@@ -82,29 +95,11 @@ def keygen(output: Path) -> None:
     words.print(f"The private key is in {output}; only its owner can read it.", markup=False)
 
 
-def record_json(record: Record) -> dict[str, object]:
-    """A record for scripts: its fields, and what the chain covers."""
-    return {**json.loads(record.body), "hash": record.hash, "canonical": record.body.decode()}
-
-
 async def _tail(settings: Settings, lines: int) -> list[Record]:
     async with bootstrap.open_store(settings) as store:
         return await store.read(lambda tx: tx.last_records(lines))
 
 
-async def _export(settings: Settings, after: int, output: Path | None) -> int:
-    count = 0
-    # Atomic: a file from before stays as it was until the new one is complete.
-    with click.open_file(str(output) if output else "-", "w", encoding="utf-8", atomic=output is not None) as file:
-        async with bootstrap.open_store(settings) as store:
-            async for record in _all(store, after):
-                file.write(json.dumps(record_json(record), ensure_ascii=False) + "\n")
-                count += 1
-    return count
-
-
-async def _all(store: SqlStore, after: int) -> AsyncIterator[Record]:
-    while page := await store.read(lambda tx, seq=after: tx.records(seq, PAGE)):  # type: ignore[misc]  # mypy can't type a lambda's default
-        for record in page:
-            yield record
-        after = page[-1].seq
+async def _search(settings: Settings, wanted: TrailFilter, limit: int) -> list[Record]:
+    async with bootstrap.open_store(settings) as store:
+        return await search(wanted, limit, store)

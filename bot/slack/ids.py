@@ -71,6 +71,7 @@ class Subcommand(StrEnum):
     UNLOCK = "unlock"
     GRANTS = "grants"
     IMPORT = "import"
+    AUDIT = "audit"
     HELP = "help"
 
 

@@ -14,6 +14,7 @@ from bot.domain.audit import Entry, Record, body_of, link
 from bot.domain.chain import Stored
 from bot.domain.errors import NotRecorded
 from bot.domain.findings import Point
+from bot.domain.trail_filter import TrailFilter
 from bot.storage.guards import BEYOND, faults, may_tamper
 from bot.storage.tables import audit_head, audit_records, audit_seals
 from bot.use_cases.ports import Seal, TrailEnd
@@ -99,6 +100,22 @@ class AuditRows:
         query = sa.select(audit_records).order_by(audit_records.c.seq.desc()).limit(limit)
         rows = (self.connection.execute(query)).all()
         return [Record(row.seq, bytes(row.body), row.hash) for row in reversed(rows)]
+
+    def search_records(self, wanted: TrailFilter, before: int | None, limit: int) -> list[Record]:
+        """Records whose columns fit, before the record `before`, newest first."""
+        columns = audit_records.c
+        pairs = ((columns.user_id, wanted.user), (columns.workflow, wanted.workflow), (columns.run_id, wanted.run))
+        query = sa.select(audit_records).where(*(column == value for column, value in pairs if value is not None))
+        if wanted.acts is not None:
+            query = query.where(columns.act.in_(wanted.acts))
+        if wanted.since is not None:
+            query = query.where(columns.at >= wanted.since)
+        if wanted.until is not None:
+            query = query.where(columns.at < wanted.until)
+        if before is not None:
+            query = query.where(columns.seq < before)
+        rows = self.connection.execute(query.order_by(columns.seq.desc()).limit(limit))
+        return [Record(row.seq, bytes(row.body), row.hash) for row in rows]
 
     def stored_records(self, after: int, until: int, limit: int) -> Sequence[Stored]:
         """Rows as they are stored, for verifying: columns and bytes may have been tampered with."""

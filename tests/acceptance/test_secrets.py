@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.cli.audit import record_json
 from bot.domain.runs import State
+from bot.evidence.lines import record_json
 from bot.observability import HIDDEN, Redaction
 from bot.storage.engine import parse_url
 from bot.storage.tables import metadata

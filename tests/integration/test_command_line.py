@@ -125,11 +125,12 @@ async def test_runs_and_the_trail_are_printed_for_people_and_for_scripts(
     tail = await command(tmp_path, "audit", "tail", "-n", "2", "--format", "json", DATABASE_URL=database_url)
     assert [row["workflow"] for row in tail.rows] == ["w1", "w2"]
     exported = await command(tmp_path, "audit", "export", "--after", "1", DATABASE_URL=database_url)
-    assert [row["seq"] for row in exported.rows] == [2, 3]
+    assert [row["seq"] for row in exported.rows] == [2, 3, 4]
+    assert exported.rows[-1]["act"] == "trail exported"
     assert all(json.loads(row["canonical"])["seq"] == row["seq"] and len(row["hash"]) == 64 for row in exported.rows)
     to_file = await command(tmp_path, "audit", "export", "-o", "trail.jsonl", DATABASE_URL=database_url)
-    assert (to_file.output, to_file.words) == ("", "3 record(s) exported.\n")
-    assert len((tmp_path / "trail.jsonl").read_text().splitlines()) == 3
+    assert (to_file.output, to_file.words) == ("", "5 record(s) exported.\n")
+    assert len((tmp_path / "trail.jsonl").read_text().splitlines()) == 5
 
 
 # ------------------------------------------------------------------------------------------------------------ the policy

@@ -29,6 +29,7 @@ EVERY = {
     "AUDIT_WITNESS_URL": "https://example.com/hook/audit-witness",
     "ENCRYPTION_KEY": "new old",
     "ADMINS": "U01ALICE, U02BOB",
+    "AUDITORS": "U03CARA",
     "ALLOW_ACTORS": "guest external",
     "POLICY_FILE": "/etc/policy.yml",
     "HOST": "0.0.0.0",  # noqa: S104 - only read here, nothing listens

@@ -30,6 +30,7 @@ def help_text(command: str) -> str:
             f"{code(f'{command} run NAME key=value … --dry-run')} — what would be sent to Datadog, without sending it",
             f"{code(f'{command} lock NAME key=value … reason for 2h')} — keep others from running it; {code('unlock')} ends that",
             f"{code(f'{command} grants')} and {code('import')} — for admins: give grants, take a workflow into the policy",
+            f"{code(f'{command} audit …')} — for auditors and admins: look through the audit trail",
             f"{code(f'{command} help')} — this",
             "Values with spaces take quotes: " + code('reason="disk is full"') + ". Lists take commas or JSON.",
         ]

@@ -12,6 +12,7 @@ from bot.slack.error_text import nothing_here
 from bot.slack.forms.command_text import Command, UnreadableCommand, read_command
 from bot.slack.ids import Subcommand
 from bot.slack.incoming import Incoming
+from bot.slack.listeners.audit import audit_asked
 from bot.slack.listeners.authenticator import authenticator_asked
 from bot.slack.listeners.cancel import cancel_by_name
 from bot.slack.listeners.context import Context
@@ -117,5 +118,6 @@ _ANSWERS: Mapping[Subcommand | None, Callable[[Context, Incoming, Command], Awai
     Subcommand.UNLOCK: unlock_asked,
     Subcommand.GRANTS: grants_asked,
     Subcommand.IMPORT: import_asked,
+    Subcommand.AUDIT: audit_asked,
     Subcommand.HELP: _help,
 }

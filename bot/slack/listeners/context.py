@@ -24,7 +24,7 @@ class Context:
     `start` launches a run that this process holds, `wake` has due runs and messages looked at now; `link` is a run's page in
     Datadog, `execute_url` what a workflow's start is sent to; `search_datadog` and `read_datadog` ask the environment's own
     account, and `entry_text` is a workflow as an entry of the policy file;
-    `admins` are whom to ask.
+    `admins` are whom to ask, `auditors` may look through the trail as they may.
     """
 
     store: Store
@@ -42,6 +42,7 @@ class Context:
     entry_text: Callable[[WorkflowDefinition], str]
     admitted: frozenset[Kind]
     admins: tuple[str, ...]
+    auditors: tuple[str, ...]
     command: str
 
     async def who(self, incoming: Incoming, other: str | None = None) -> tuple[Actor, frozenset[str]]:
@@ -54,12 +55,13 @@ class Context:
         return actor, await self.directory.subjects(actor, sorted(groups))
 
     async def admits(self, incoming: Incoming, people: Collection[str], wanted: str) -> bool:
-        """Whether the person is one of `people`, who alone may have what is `wanted`; that somebody else is not is recorded.
+        """Whether the person is one of `people`, who alone may have what is `wanted`, and may act at all; a refusal is
+        recorded.
 
         Raises SlackUnavailable and NotRecorded.
         """
-        if incoming.user_id in people:
-            return True
         actor, _ = await self.who(incoming)
+        if incoming.user_id in people and actor.may_act(self.admitted):
+            return True
         await note_refused(actor, wanted, incoming.channel_id, incoming.request_id, self.store)
         return False
