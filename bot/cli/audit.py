@@ -10,6 +10,7 @@ import click
 
 from bot import bootstrap
 from bot.cli.audit_export import export
+from bot.cli.audit_seal import seal
 from bot.cli.audit_verify import verify
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
@@ -28,6 +29,7 @@ def audit() -> None:
 
 audit.add_command(verify)
 audit.add_command(export)
+audit.add_command(seal)
 
 
 @audit.command()

@@ -16,10 +16,11 @@ from bot import bootstrap
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.errors import InvalidSettings, NotRecorded
 from bot.domain.findings import Attestation, Break, Witnessed
+from bot.evidence.sealed_file import open_sealed
 from bot.evidence.signed_heads import Signer, public_keys, read_heads
 from bot.settings import Settings
 from bot.slack.audit_history import read_history
-from bot.use_cases.verify_trail import Verified, note_verified
+from bot.use_cases.verify_trail import SealedFile, Verified, note_verified
 from bot.use_cases.verify_trail import verify as verify_trail
 
 SHORTEST_HEAD = 8  # hexadecimal digits; fewer are guessed too easily
@@ -33,19 +34,27 @@ SHORTEST_HEAD = 8  # hexadecimal digits; fewer are guessed too easily
 @click.option(
     "--public-key", "keys", multiple=True, help="The key, or a file with it, that heads are signed with; several."
 )
+@click.option("--sealed", multiple=True, type=click.Path(path_type=Path), help="A file of audit seal; several.")
 @click.option("--slack", is_flag=True, help="Read back what the audit channel was told; needs a scope for the time.")
 @format_option
 @sentences
-def verify(heads: tuple[str, ...], files: tuple[Path, ...], keys: tuple[str, ...], slack: bool, form: str) -> None:
+def verify(
+    heads: tuple[str, ...],
+    files: tuple[Path, ...],
+    keys: tuple[str, ...],
+    sealed: tuple[Path, ...],
+    slack: bool,
+    form: str,
+) -> None:
     """Check every record: hash, columns, order; the guards around them; and what is known of them outside the database.
 
     Says where the trail breaks and what was touched there. Exits with 1 on any doubt.
     """
     settings = load_settings()
-    given = [_head(text) for text in heads]
     filed = _filed(settings, files, keys)
+    known = Witnessed([*(_head(text) for text in heads), *filed.attestations], filed.faults)
     began = time.monotonic()
-    verified = wait_for(_verify(settings, given, filed, slack))
+    verified = wait_for(_verify(settings, known, [open_sealed(path) for path in sealed], slack))
     seconds = time.monotonic() - began
     if form == "json":
         for one in verified.breaks:
@@ -127,13 +136,13 @@ def _place(one: Break) -> str:
     return str(one.seq) if one.until == one.seq else f"{one.seq} to {one.until}"
 
 
-async def _verify(settings: Settings, given: Sequence[Attestation], filed: Witnessed, slack: bool) -> Verified:
+async def _verify(settings: Settings, known: Witnessed, sealed: Sequence[SealedFile], slack: bool) -> Verified:
     key = settings.audit_key.get_secret_value().encode() or None
-    posted = await _posted(settings) if slack else []
-    witnessed = Witnessed([*given, *filed.attestations, *posted], filed.faults)
+    if slack:
+        known = Witnessed([*known.attestations, *await _posted(settings)], known.faults)
     async with bootstrap.open_store(settings) as store:
         with _progress() as advance:
-            verified = await verify_trail(store, key, witnessed, (), advance)
+            verified = await verify_trail(store, key, known, sealed, advance)
         try:
             await note_verified(verified, getpass.getuser(), store)
         except NotRecorded as error:

@@ -75,16 +75,14 @@ def read_filter(given: Mapping[str, str | None]) -> TrailFilter:
         workflow=text["workflow"],
         run=text["run"].upper() if text["run"] else None,
         act=text["act"],
-        since=_moment(text["since"]),
-        until=_moment(text["until"]),
+        since=read_moment(text["since"]) if text["since"] else None,
+        until=read_moment(text["until"]) if text["until"] else None,
         outcome=text["outcome"],
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    """`2026-01-31` (midnight, UTC) or `2026-01-31T18:00+01:00`."""
-    if text is None:
-        return None
+def read_moment(text: str) -> datetime:
+    """`2026-01-31` (midnight, UTC) or `2026-01-31T18:00+01:00`. Raises InvalidFilter."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -138,6 +138,30 @@ class AuditRows:
         query = sa.select(audit_seals).order_by(audit_seals.c.last_seq)
         return [Seal(row.first_seq, row.last_seq, row.hash, row.digest) for row in self.connection.execute(query)]
 
+    def last_before(self, limit: int | datetime) -> int:
+        """The last record before a number or a moment; 0: none."""
+        column = audit_records.c.at if isinstance(limit, datetime) else audit_records.c.seq
+        query = sa.select(sa.func.max(audit_records.c.seq)).where(column < limit)
+        return self.connection.execute(query).scalar() or 0
+
+    def take_out(self, seal: Seal) -> bool:
+        """Put the seal down, which opens the door, and delete the range. False where the range isn't what the seal says."""
+        row = {"last_seq": seal.last, "first_seq": seal.first, "hash": seal.hash, "digest": seal.digest}
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        else:
+            self.connection.execute(sa.text("PRAGMA secure_delete = ON"))  # what is deleted is overwritten in the file
+        self.connection.execute(sa.insert(audit_seals).values(row))
+        last = sa.select(audit_records.c.hash).where(audit_records.c.seq == seal.last)
+        known = self.connection.execute(last).scalar_one_or_none()
+        within = audit_records.c.seq.between(seal.first, seal.last)
+        gone = self.connection.execute(sa.delete(audit_records).where(within)).rowcount
+        return known == seal.hash and gone == seal.last - seal.first + 1
+
+    def may_not_seal(self) -> bool:
+        """Whether the bot runs as a role that can't take records out."""
+        return self.connection.dialect.name == "postgresql" and not may_tamper(self.connection)
+
     def may_tamper(self) -> bool:
         """Whether the bot runs with rights that let it change the trail, were it taken over."""
         return may_tamper(self.connection)

@@ -154,6 +154,11 @@ class OutboxRows:
         row = (self.connection.execute(statement)).one_or_none()
         return None if row is None else (row.told, row.token)
 
+    def audit_posts_until(self) -> int:
+        """The last record that the audit channel was told of."""
+        told: int = self.connection.execute(sa.select(audit_posts.c.told)).scalar_one()
+        return told
+
     def audit_posts_told(self, token: int, told: int, held_until: datetime | None, error: str | None) -> bool:
         """How far the audit channel has been told. False where the lease was lost to another replica."""
         result = self.connection.execute(

@@ -19,8 +19,8 @@ from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world, world_environment
 from bot.settings import read_settings
 from tests.acceptance.scene import AUDIT, ONE_DATABASE, OPS, RESTART, Scene, until
+from tests.integration.audit_trail import as_owner
 from tests.integration.command_line import Ended, command
-from tests.integration.test_audit_commands import as_owner
 
 PRIVATE, PUBLIC = make_key_pair()
 RUN = f"/workflow run {RESTART} service=web"

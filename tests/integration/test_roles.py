@@ -173,3 +173,16 @@ async def test_sqlite_has_no_roles(sqlite_url: str, tmp_path: Path) -> None:
     ended = await command(tmp_path, "db", "role", "bot", DATABASE_URL=sqlite_url)
     assert ended.code == 1
     assert "SQLite has no roles" in ended.words
+
+
+async def test_sealing_is_for_the_owner(owned: str, role: str, tmp_path: Path) -> None:
+    await command(tmp_path, "db", "role", role, DATABASE_URL=owned)
+    await command(tmp_path, "grants", "add", "*", "*", DATABASE_URL=owned)
+    options = ("audit", "export", "-o", "trail.jsonl")
+    assert (await command(tmp_path, *options, DATABASE_URL=as_role(owned, role))).code == 0
+    refused = await command(
+        tmp_path, "audit", "seal", "--before", "2", "-o", "one.jsonl", DATABASE_URL=as_role(owned, role)
+    )
+    assert refused.code == 1
+    assert "Seal as the owner of the tables." in refused.words
+    assert (await command(tmp_path, "audit", "seal", "--before", "2", "-o", "one.jsonl", DATABASE_URL=owned)).code == 0
