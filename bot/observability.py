@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from pythonjsonlogger.json import JsonFormatter
 
+from bot.domain.redaction import Redactor
+
 # Anything shaped like a token or a one-time URL is hidden even where it isn't one of ours.
 SHAPES = re.compile(
     r"xox[a-z]\.?-[\w.-]+|xapp-[\w-]+|xoxe[\w.-]+|https?://[^\s\"']*/(?:commands|actions|respond)/[^\s\"']+"
@@ -28,18 +30,15 @@ class Redaction(logging.Filter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
+        self._redactor = Redactor(secrets, HIDDEN, SHORTEST)
 
     def hide(self, secret: str) -> None:
         """Take this one out too, from now on."""
-        if len(secret) >= SHORTEST and secret not in self._secrets:
-            self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
+        self._redactor.learn([secret])
 
     def clean(self, text: str) -> str:
         """The text without secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return SHAPES.sub(HIDDEN, text)
+        return SHAPES.sub(HIDDEN, self._redactor.text(text))
 
     def filter(self, record: logging.LogRecord) -> bool:
         try:

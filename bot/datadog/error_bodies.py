@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.redaction import NOT_PRINTED, Redactor
+
 TEXT_LIMIT = 200  # characters kept of a body that isn't JSON
 SENTENCE_LIMIT = 500  # characters kept of what JSON errors say together
 READ_LIMIT = 4_000  # characters looked at in a body that isn't JSON
@@ -20,8 +22,6 @@ CODE_LIMIT = 60
 
 _SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>?")
-# Half of a surrogate pair, which JSON can hold, can't be written to a database or a log.
-_NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class ErrorText:
 def read_error(body: bytes, hidden: Iterable[str] = ()) -> ErrorText:
     """Put an error body in words. Each text in `hidden` (keys, values of inputs) is replaced wherever it is quoted."""
     text = body.decode("utf-8", errors="replace")
-    secrets = sorted({form for value in hidden for form in _written_forms(value)}, key=len, reverse=True)
+    secrets = Redactor(hidden, mark="…", shortest=1)
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        return ErrorText(_cut(_hide(_without_tags(text[:READ_LIMIT]), secrets), TEXT_LIMIT))
+        return ErrorText(_cut(secrets.text(_without_tags(text[:READ_LIMIT])), TEXT_LIMIT))
     entries = list(_entries(parsed))
-    words = "; ".join(dict.fromkeys(filter(None, (_hide(_words(entry), secrets) for entry in entries))))
+    words = "; ".join(dict.fromkeys(filter(None, (secrets.text(_words(entry)) for entry in entries))))
     return ErrorText(_cut(words, SENTENCE_LIMIT), next(filter(None, map(_code, entries)), None))
 
 
@@ -80,18 +80,7 @@ def _without_tags(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _NOT_PRINTED.sub(" ", text).strip().rstrip(".")
-
-
-def _hide(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return text
-
-
-def _written_forms(value: str) -> Iterator[str]:
-    """A value as it may be quoted: as it is, on one line, escaped for JSON."""
-    yield from filter(None, (value, _NOT_PRINTED.sub(" ", value).strip(), json.dumps(value)[1:-1]))
+    return NOT_PRINTED.sub(" ", text).strip().rstrip(".")
 
 
 def _cut(text: str, limit: int) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world
+from tests.acceptance.leaks import everything, leaks
 from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene
 
 
@@ -49,15 +52,24 @@ async def datadog() -> AsyncIterator[LocalDatadog]:
 
 @pytest.fixture
 async def scene(
-    slack: LocalSlack, datadog: LocalDatadog, database_url: str, door: str, environment: dict[str, str]
+    slack: LocalSlack,
+    datadog: LocalDatadog,
+    database_url: str,
+    door: str,
+    environment: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Scene]:
-    """Fails a test in which the bot did something that Slack would refuse, unless the test is about that."""
+    """Fails a test in which the bot did something that Slack would refuse, unless the test is about that; and every test
+    after which a secret of the settings stands in anything that it has produced."""
     environment = {"AUDIT_CHANNEL": AUDIT, "ADMINS": ADMIN, **environment}
     socket_mode = door == "socket"
     async with open_world(slack, datadog, database_url, socket_mode=socket_mode, environment=environment) as world:
         scene = Scene(slack, datadog, database_url, world)
         await scene.offer()
         yield scene
+        secrets = set(world.settings.secrets()) - {database_url}
+        with contextlib.suppress(sa.exc.DBAPIError):  # a test may have left its database in ruins
+            assert leaks(everything(scene, caplog.text), secrets) == []
     assert slack.violations == scene.expected_violations
     assert slack.slow_answers == []
 

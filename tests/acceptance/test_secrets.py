@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from bot.domain.runs import State
-from bot.evidence.lines import record_json
 from bot.observability import HIDDEN, Redaction
-from bot.storage.engine import parse_url
-from bot.storage.tables import metadata
+from tests.acceptance.leaks import everything, leaks
 from tests.acceptance.scene import ALICE_IN_OPS, AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Json, Scene
 
 SECRET = "hunter2-correct-horse"
 TOKEN: Json = {"name": "token", "type": "STRING", "label": "Token"}
 REASON: Json = {"name": "reason", "type": "STRING", "label": "Reason"}
 HIDE = {"token": {"secret": True}}
-
-
-def _database(scene: Scene) -> str:
-    """Every row of every table, and of SQLite also what its files still hold."""
-    url = parse_url(scene.database_url)
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        rows = [repr(row) for table in metadata.sorted_tables for row in connection.execute(sa.select(table))]
-    engine.dispose()
-    found = "\n".join(rows)
-    if url.drivername == "sqlite" and url.database:
-        path = Path(url.database)
-        found += "\n".join(file.read_bytes().decode("latin-1") for file in path.parent.glob(path.name + "*"))
-    return found
-
-
-async def _everything_kept_or_sent(scene: Scene, logs: str) -> dict[str, str]:
-    records = await scene.world.bot.store.read(lambda tx: tx.records(0, 1000))
-    return {
-        "database": _database(scene),
-        "calls to Slack": json.dumps([call.params for call in scene.slack.calls]),
-        "answers to Slack": "\n".join(delivered.ack.body for delivered in scene.slack.delivered),
-        "messages": json.dumps([m for c in scene.slack.workspace.channels for m in scene.slack.messages(c)]),
-        "audit export": json.dumps([record_json(record) for record in records]),
-        "logs": logs,
-    }
 
 
 @BOTH_DOORS
@@ -67,8 +35,8 @@ async def test_a_secret_input_is_sent_to_datadog_and_kept_nowhere(
     assert "token*  _secret_" in await scene.told(scene.alice, "*succeeded after")
     await scene.told(scene.alice, "ended", channel=AUDIT)
     assert run.sealed is None
-    kept = await _everything_kept_or_sent(scene, caplog.text)
-    assert [place for place, text in kept.items() if SECRET in text] == []
+    kept = everything(scene, caplog.text)
+    assert leaks(kept, [SECRET]) == []
     assert "rotation" in kept["database"]
     assert "rotation" in kept["messages"]
     (requested, *_) = await scene.records()
@@ -88,8 +56,8 @@ async def test_a_secret_that_datadog_quotes_in_its_refusal_is_kept_nowhere(
     await scene.alice.submit()
 
     await scene.told(scene.alice, "not started", "is expired")
-    kept = await _everything_kept_or_sent(scene, caplog.text)
-    assert [place for place, text in kept.items() if SECRET in text] == []
+    kept = everything(scene, caplog.text)
+    assert leaks(kept, [SECRET]) == []
 
 
 async def test_a_secret_waits_for_its_launch_sealed(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -104,8 +72,8 @@ async def test_a_secret_waits_for_its_launch_sealed(scene: Scene, caplog: pytest
     await scene.told(scene.alice, "Datadog is limiting requests")
     run = await scene.only_run(State.READY)
     assert run.sealed
-    kept = await _everything_kept_or_sent(scene, caplog.text)
-    assert [place for place, text in kept.items() if SECRET in text] == []
+    kept = everything(scene, caplog.text)
+    assert leaks(kept, [SECRET]) == []
 
 
 @ONE_DATABASE
@@ -151,7 +119,5 @@ async def test_neither_a_token_nor_a_key_is_logged_or_stored(scene: Scene, caplo
     await scene.alice.command(OPS, f"/workflow run {RESTART} service=web")
 
     await scene.told(scene.alice, "not started")
-    kept = await _everything_kept_or_sent(scene, caplog.text)
-    for secret in scene.world.settings.secrets():
-        if secret != scene.database_url:
-            assert [place for place, text in kept.items() if secret in text] == []
+    kept = everything(scene, caplog.text)
+    assert leaks(kept, set(scene.world.settings.secrets()) - {scene.database_url}) == []
