@@ -14,7 +14,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import acknowledgement, decision, whole_submission
+from bench import acknowledgement, audit_trail, decision, whole_submission
+from bench.audit_trail import Compared, compared_json, print_compared
 from bench.certificate import make_certificate
 from bench.databases import KINDS
 from bench.decision import Growth, growth_json, print_growth
@@ -23,7 +24,8 @@ from bench.processes import NotStarted, cores, pin, started
 from bench.report import as_json, print_rows
 from bench.rounds import Effort, open_arena
 
-ROWS = ("ack", "submission", "decision")
+ROWS = ("ack", "submission", "decision", "audit")
+AGAINST_RIVALS = {"ack", "submission"}
 WIDTH = 160  # characters where nobody looks at the table on a screen
 
 
@@ -52,13 +54,15 @@ def main(
     )
     try:
         chosen, kinds = rows or ROWS, kinds or KINDS
-        measured = _measure(effort, chosen, kinds) if set(chosen) - {"decision"} else []
+        measured = _measure(effort, chosen, kinds) if AGAINST_RIVALS & set(chosen) else []
         growth = _growth(kinds, quick) if "decision" in chosen else []
+        trail = _trail(kinds, effort, quick) if "audit" in chosen else []
     except NotStarted as error:
         raise click.ClickException(str(error)) from None
     if form == "json":
         report = as_json(measured, _about(effort))
         report["rows"] += [growth_json(growth)] if growth else []
+        report["rows"] += [compared_json(trail)] if trail else []
         click.echo(json.dumps(report, indent=1))
     else:
         console = Console()
@@ -66,6 +70,8 @@ def main(
         print_rows(measured, console)
         if growth:
             print_growth(growth, console)
+        if trail:
+            print_compared(trail, console)
     if any(row.failures for row in measured):
         sys.exit(1)
 
@@ -107,6 +113,19 @@ def _growth(kinds: tuple[str, ...], quick: bool) -> list[Growth]:
         task = progress.add_task("Starting", total=decision.count(kinds))
         return decision.measure(
             kinds, 10 if quick else 50, lambda what: progress.update(task, description=what, advance=1)
+        )
+
+
+def _trail(kinds: tuple[str, ...], effort: Effort, quick: bool) -> list[Compared]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Starting", total=audit_trail.count(kinds, effort.rounds))
+        return audit_trail.measure(
+            kinds,
+            effort.rounds,
+            effort.seconds if quick else max(3.0, effort.seconds),
+            5_000 if quick else audit_trail.RECORDS,
+            lambda what: progress.update(task, description=what, advance=1),
         )
 
 

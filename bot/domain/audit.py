@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import rfc8785
+
 from bot.domain.facts import FACTS, RESERVED
 from bot.domain.runs import Run
 
@@ -142,6 +144,30 @@ def body_of(entry: Entry, seq: int, at: str, prev: str) -> dict[str, Any]:
         "request": entry.request_id,
         **entry.facts,
     }
+
+
+class Draft:
+    """A record in canonical form (RFC 8785) but for what only its place in the chain tells.
+
+    Canonical JSON is the members of an object, each in canonical form, in the order of their names. So all but three of them
+    are made before the end of the chain is taken, for which other replicas wait.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, entry: Entry) -> None:
+        told = body_of(entry, 0, "", "")
+        self._members = {name: b'"%b":%b' % (name.encode(), rfc8785.dumps(told[name])) for name in sorted(told)}
+
+    def body(self, seq: int, at: str, prev: str) -> bytes:
+        """The canonical bytes of the record in its place."""
+        members = self._members
+        members["seq"], members["at"], members["prev"] = b'"seq":%d' % seq, _member("at", at), _member("prev", prev)
+        return b"{%b}" % b",".join(members.values())
+
+
+def _member(name: str, plain: str) -> bytes:
+    return f'"{name}":"{plain}"'.encode()
 
 
 def link(body: bytes, key: bytes | None) -> str:

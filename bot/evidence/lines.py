@@ -10,6 +10,8 @@ import io
 import json
 from typing import Any
 
+import msgspec
+
 from bot.domain.audit import Record
 from bot.domain.chain import Stored
 
@@ -31,13 +33,27 @@ def record_json(record: Record) -> dict[str, object]:
         body = json.loads(record.body)
     except ValueError:
         body = None
-    fields = body if isinstance(body, dict) else {"seq": record.seq}
+    fields = body if isinstance(body, dict) and body else {"seq": record.seq}
     return {**fields, "hash": record.hash, "canonical": record.body.decode("utf-8", "replace")}
 
 
 def json_line(record: Record) -> str:
-    """One line of JSON, with its end."""
-    return json.dumps(record_json(record), ensure_ascii=False) + "\n"
+    """One line of JSON, with its end: the canonical bytes as they are, with the hash and themselves as text added."""
+    if not _is_object(record.body):
+        return json.dumps(record_json(record), ensure_ascii=False) + "\n"
+    canonical = record.body.decode()
+    return f'{canonical[:-1]},"hash":{_text(record.hash)},"canonical":{_text(canonical)}}}\n'
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return body.endswith(b"}") and len(msgspec.json.decode(body)) > 0
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return False
+
+
+def _text(value: str) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def csv_header() -> str:

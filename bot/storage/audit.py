@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-import rfc8785
 import sqlalchemy as sa
 
-from bot.domain.audit import Entry, Record, body_of, link
+from bot.domain.audit import Draft, Entry, Record, link
 from bot.domain.chain import Stored
 from bot.domain.errors import NotRecorded
 from bot.domain.findings import Point
@@ -25,14 +24,28 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-_APPEND = sa.insert(audit_records)
-_MOVE_HEAD = sa.update(audit_head).values(seq=sa.bindparam("last"), hash=sa.bindparam("prev"), at=sa.bindparam("now"))
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What appending takes, in the words of a driver: built anew by SQLAlchemy it would take longer than the database does."""
+
+    head: str
+    insert: str
+    move: str
 
 
-@functools.cache
-def _head(dialect: str) -> sa.Select[Any]:
-    clock = sa.func.clock_timestamp() if dialect == "postgresql" else sa.literal(None)
-    return sa.select(audit_head.c.seq, audit_head.c.hash, clock, audit_head.c.at).with_for_update()
+_INSERT = "INSERT INTO audit_records (seq, at, act, user_id, workflow, run_id, body, hash) VALUES "
+_STATEMENTS = {
+    "sqlite": _Statements(
+        "SELECT seq, hash, at, NULL FROM audit_head",
+        f"{_INSERT} (?, ?, ?, ?, ?, ?, ?, ?)",
+        "UPDATE audit_head SET seq = ?, hash = ?, at = ?",
+    ),
+    "postgresql": _Statements(
+        "SELECT seq, hash, at, clock_timestamp() FROM audit_head FOR UPDATE",
+        f"{_INSERT} (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "UPDATE audit_head SET seq = %s, hash = %s, at = %s",
+    ),
+}
 
 
 @functools.cache
@@ -55,31 +68,31 @@ def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | Non
     """
     if not entries:
         return
-    head = connection.execute(_head(connection.dialect.name)).one_or_none()
+    drafts = [Draft(entry) for entry in entries]
+    statements = _STATEMENTS[connection.dialect.name]
+    head = connection.exec_driver_sql(statements.head).one_or_none()
     if head is None:
         raise NotRecorded("The end of the audit chain is missing. Look at it with: workflow-bot audit verify")
-    seq, prev, at = head[0], head[1], head[2] or datetime.now(UTC)
-    if head[3] is not None:
-        at = max(at, head[3])  # a clock may be set back; the trail's time never is
+    seq, prev = head[0], head[1]
+    at = _later(head[2], head[3] or datetime.now(UTC))
+    moment = at if connection.dialect.name == "postgresql" else f"{at:%Y-%m-%d %H:%M:%S.%f}"
+    written = iso(at)
     rows = []
-    for entry in entries:
+    for entry, draft in zip(entries, drafts, strict=True):
         seq += 1
-        body = rfc8785.dumps(body_of(entry, seq, iso(at), prev))
+        body = draft.body(seq, written, prev)
         prev = link(body, key)
-        rows.append(
-            {
-                "seq": seq,
-                "at": at,
-                "act": entry.act.value,
-                "user_id": entry.user_id,
-                "workflow": entry.workflow,
-                "run_id": entry.run_id,
-                "body": body,
-                "hash": prev,
-            }
-        )
-    connection.execute(_APPEND, rows)
-    connection.execute(_MOVE_HEAD, {"last": seq, "prev": prev, "now": at})
+        who = (entry.act.value, entry.user_id, entry.workflow, entry.run_id)
+        rows.append((seq, moment, *who, body, prev))
+    connection.exec_driver_sql(statements.insert, rows)
+    connection.exec_driver_sql(statements.move, (seq, prev, moment))
+
+
+def _later(last: datetime | str | None, now: datetime) -> datetime:
+    """Now, unless the clock was set back: the trail's time never runs backwards."""
+    if isinstance(last, str):  # SQLite's driver gives the text that is stored
+        last = datetime.fromisoformat(last).replace(tzinfo=UTC)
+    return now if last is None else max(now, last)
 
 
 class AuditRows:

@@ -50,6 +50,14 @@ def test_submissions_are_measured_and_each_was_started_once_and_posted(kind: str
     assert bool(row["note"]) is not rivals_are_installed()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_the_trail_is_measured_with_and_without_its_chain_and_read_to_its_end(kind: str) -> None:
+    row = _measured("--row", "audit", "--database", kind)
+    whats = [one["what"].split(",")[0] for one in row["compared"]]
+    assert whats == ["appends", "verify of 5", "memory to verify", "export of 5", "memory to export"]
+    assert all(one["figure"] > 0 and one["other"] > 0 and one["ratio"] > 0 for one in row["compared"])
+
+
 def test_deciding_is_measured_as_it_grows() -> None:
     row = _measured("--row", "decision", "--database", "sqlite")
     sizes = [one["size"] for one in row["sizes"] if one["what"] == "read and decide, grants"]

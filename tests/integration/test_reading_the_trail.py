@@ -161,7 +161,7 @@ async def test_a_file_that_is_not_of_this_trail_is_not_gone_on_with(
     exported = (await command(tmp_path, "audit", "export", **environment(sqlite_url))).output
     path = tmp_path / "trail.jsonl"
     for content, words in (
-        (exported.replace('"hash": "', '"hash": "0'), "the trail has another one there"),
+        (exported.replace('"hash":"', '"hash":"0'), "the trail has another one there"),
         ("something else\n", "is no record of an export as json"),
         (csv_header(), "is no record of an export as json"),
     ):
