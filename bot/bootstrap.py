@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
-import httpx
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -135,19 +134,19 @@ def build_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWeb
     )
 
 
-def build_witnesses(
-    settings: Settings, session: aiohttp.ClientSession, http: httpx.AsyncClient, site: Site
-) -> dict[str, Tell]:
+@contextlib.asynccontextmanager
+async def open_witnesses(settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[dict[str, Tell]]:
     """Whom the head of the trail is told to, by the names that the database knows them by."""
     witnesses: dict[str, Tell] = {}
     if settings.audit_witness_path:
         witnesses["path"] = AppendedFile(Path(settings.audit_witness_path))
     if url := settings.audit_witness_url.get_secret_value():
         witnesses["url"] = Webhook(session, url)
-    if kind := settings.audit_witness_datadog:
-        key = settings.dd_api_key.get_secret_value()
-        witnesses["datadog"] = Intake(http, site, key, settings.dd_api_url, kind)
-    return witnesses
+    async with open_http() as http:
+        if kind := settings.audit_witness_datadog:
+            key = settings.dd_api_key.get_secret_value()
+            witnesses["datadog"] = Intake(http, find_site(settings.dd_site), key, settings.dd_api_url, kind)
+        yield witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +175,10 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
             open_datadog(settings, lambda: store.read(lambda tx: tx.accounts()), site)
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        http = await stack.enter_async_context(open_http())
-        witnesses = build_witnesses(settings, session, http, site or find_site(settings.dd_site))
+        witnesses = await stack.enter_async_context(open_witnesses(settings, session))
         client = build_client(settings, session)
         directory = SlackDirectory(client)
-        sealer = build_sealer(settings)
-        link = partial(_link, datadog)
+        sealer, link = build_sealer(settings), partial(_link, datadog)
         announcer = Announcer(store, client, directory, link, settings.audit_channel)
         worker = RunWorker(store, datadog, sealer, recompile, announcer.wake)
         context = Context(
@@ -208,8 +205,8 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
         # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(client, secret, directory, switchboard)
-        ready = partial(_missing, store, directory)
-        application = build_web(app, ready, heard, takes_events=not settings.socket_mode)
+        takes_events = not settings.socket_mode
+        application = build_web(app, partial(_missing, store, directory), heard, takes_events=takes_events)
         yield Bot(store, datadog, app, directory, switchboard, worker, announcer, application, client, heard, witnesses)
 
 

@@ -5,18 +5,21 @@ Driven by the tables as they are declared, so that a new table comes along by it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.dialects import postgresql
 
-from bot.domain.audit import GENESIS, link
+from bot.domain.chain import Chain
 from bot.domain.errors import Refused
+from bot.domain.findings import START, Point
 from bot.storage import migrate
-from bot.storage.tables import audit_head, audit_records, metadata
+from bot.storage.runs import insert_into
+from bot.storage.store import Transaction
+from bot.storage.tables import metadata
 
 AT_ONCE = 1000  # rows read and written together
 
@@ -71,9 +74,13 @@ def _insist_on_empty(target: sa.Connection) -> None:
 def _copy(table: sa.Table, source: sa.Connection, target: sa.Connection, progress: Progress) -> int:
     count = sa.select(sa.func.count()).select_from(table)
     total = source.execute(count).scalar_one()
-    if target.execute(count).scalar_one():
-        target.execute(sa.delete(table))  # the first rows, which the migrations have made
-    statement = sa.insert(table).values({column.name: _bound(column, target) for column in table.columns})
+    statement = insert_into(target.dialect.name, table).values(
+        {column.name: _bound(column, target) for column in table.columns}
+    )
+    if target.execute(count).scalar_one():  # the first rows, which the migrations have made, take over what ours say
+        keys = table.primary_key.columns
+        theirs = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        statement = statement.on_conflict_do_update(index_elements=list(keys), set_=theirs)
     done = 0
     progress(table.name, done, total)
     for rows in _read(table, source):
@@ -118,27 +125,19 @@ def _go_on_counting(table: sa.Table, target: sa.Connection) -> None:
 
 
 def _verify(source: sa.Connection, target: sa.Connection, audit_key: bytes | None) -> None:
-    """The trail is the same on both sides, and one chain: each hash over its record, which names the hash before."""
-    seq, prev = 0, GENESIS
-    for mine, theirs in zip(_trail(source), _trail(target), strict=True):
-        if mine != theirs:
-            raise Refused(f"Record {mine[0]} of the audit trail did not arrive as it was. Nothing was moved.")
-        seq += 1
-        number, body, digest, names = theirs
-        if number != seq or names != prev or link(body, audit_key) != digest:
-            raise Refused(
-                f"The audit trail is not one chain at record {number}: it was changed, or AUDIT_KEY isn't the key it was"
-                " written with. Nothing was moved. See: workflow-bot doctor database"
-            )
-        prev = digest
-    head = target.execute(sa.select(audit_head.c.seq, audit_head.c.hash)).one()
-    if tuple(head) != (seq, prev):
-        raise Refused(f"The audit trail ends at record {seq}, and its head says {head.seq}. Nothing was moved.")
-
-
-def _trail(connection: sa.Connection) -> Iterator[tuple[int, bytes, str, str]]:
-    query = sa.select(audit_records.c.seq, audit_records.c.body, audit_records.c.hash).order_by(audit_records.c.seq)
-    with connection.execution_options(yield_per=AT_ONCE).execute(query) as result:
-        for row in result:
-            body = bytes(row.body)
-            yield row.seq, body, row.hash, str(json.loads(body).get("prev"))
+    """The trail is the same on both sides, and whole: from the newest seal on, where a part of it was sealed away."""
+    mine, theirs = Transaction(source, datetime.now(UTC)), Transaction(target, datetime.now(UTC))
+    seals, end = theirs.seals(), theirs.trail_end()
+    chain = Chain(audit_key, Point(seals[-1].last, seals[-1].hash) if seals else START)
+    while page := theirs.stored_records(chain.end.seq, end.last, AT_ONCE):
+        for ours, arrived in zip(mine.stored_records(chain.end.seq, end.last, AT_ONCE), page, strict=True):
+            if tuple(ours) != tuple(arrived):
+                raise Refused(f"Record {ours[0]} of the audit trail did not arrive as it was. Nothing was moved.")
+        chain.read(page)
+    chain.finish(end.head)
+    if chain.findings.count:
+        found = chain.findings.breaks[0]
+        raise Refused(
+            f"The audit trail is not one chain at record {found.seq}: {found.words} Nothing was moved."
+            " See: workflow-bot audit verify"
+        )

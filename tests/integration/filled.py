@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.domain.accounts import Account
 from bot.domain.approvals import Approval, ApprovalState, Quorum, Requirement, Review
+from bot.domain.audit import Act
 from bot.domain.locks import Lock
 from bot.domain.policy import Effect, Freeze, Grant, Policy
 from bot.domain.replicas import Replica
@@ -21,9 +22,11 @@ from bot.storage.store import SqlStore
 from bot.storage.tables import Moment, metadata
 from bot.use_cases.ports import Authenticator
 from tests.integration.chain import KEY, act
-from tests.made_up import NOON, entry, run
+from tests.made_up import NOON, entry, facts, run
 
 ASKED = Requirement((Quorum("managers “é”", ("U02BOB", "S01MANAGERS"), 2),), timedelta(hours=1), timedelta(minutes=20))
+# With a made-up row in one of these the trail would not be whole; sealing has tests of its own.
+TRAIL = {"audit_records", "audit_seals"}
 POLICY = Policy(
     (entry(),),
     (Grant(Effect.ALLOW, "*", "*", rule=1), Grant(Effect.ALLOW, "U02BOB", "*", rule=2, approval=ASKED)),
@@ -57,12 +60,10 @@ def fill(url: str, records: int = 1, key: bytes = KEY) -> None:
         tx.replace_policy(POLICY, digest="d" * 64, source="version: 1 # “é”", applied_by="me")
         tx.report_replica(Replica("r" * 32, "host", "0.1.0", False, NOON, NOON))
         for number in range(records):
-            tx.record(replace(act(f"number-{number}"), facts={"inputs": {"text": "é 🙂"}}))
+            tx.record(replace(act(f"number-{number}"), facts=facts(Act.REQUESTED, inputs={"text": "é 🙂"})))
         for table in metadata.sorted_tables:
-            if (
-                tx.connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
-                and table.name != "audit_records"
-            ):
+            count = sa.select(sa.func.count()).select_from(table)
+            if table.name not in TRAIL and tx.connection.execute(count).scalar() == 0:
                 tx.connection.execute(sa.insert(table), {column.name: _made_up(column) for column in table.columns})
 
     async def write() -> None:
@@ -101,7 +102,7 @@ def _made_up(column: sa.Column[Any]) -> Any:
 
 def empty_tables(url: str) -> set[str]:
     """The tables that have no row."""
-    return {name for name, rows in contents(url).items() if not rows}
+    return {name for name, rows in contents(url).items() if not rows} - {"audit_seals"}
 
 
 def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:

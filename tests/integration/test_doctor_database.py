@@ -60,6 +60,8 @@ def execute(well: Installation, *statements: str) -> None:
 
 async def test_a_database_that_is_in_order_is_told_so(well: Installation) -> None:
     rows = {row["check"]: row["state"] for row in await well.doctor("database")}
+    if well.environment["DATABASE_URL"].startswith("postgresql"):
+        assert rows.pop("Database role") == "look"  # the tests' role owns the tables
     assert rows == dict.fromkeys(["Connection", "Schema", "Storage", "Writing", "AUDIT_KEY"], "ok")
 
 
@@ -152,7 +154,7 @@ async def test_a_role_that_may_not_change_the_tables_is_told(postgres_url: str, 
 async def test_a_postgres_that_forgets_commits_is_told(postgres_url: str, tmp_path: Path) -> None:
     async with in_order(postgres_url, tmp_path) as well:
         # As behind a pooler that ignores what a connection asks for at its start.
-        assert await well.states("database") == {"ok"}
+        assert await well.states("database") <= {"ok", "look"}
         name = sa.make_url(postgres_url).database
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')

@@ -104,6 +104,21 @@ async def test_a_trail_that_is_not_one_chain_is_not_moved(sqlite_url: str, postg
     assert migrate.revisions(postgres)[0] is None  # nothing is left of the attempt
 
 
+async def test_a_trail_of_which_a_part_was_sealed_away_is_moved_and_verified_with_its_file(
+    sqlite_url: str, postgres: str, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(fill, sqlite_url, records=10)
+    where = {"DATABASE_URL": sqlite_url, "AUDIT_KEY": KEY.decode()}
+    sealed = await command(tmp_path, "audit", "seal", "--before", "6", "-o", "sealed.jsonl", **where)
+    assert sealed.code == 0, sealed.words
+    ended = await move(tmp_path, sqlite_url, postgres)
+    assert ended.code == 0, ended.words
+    assert contents(postgres) == contents(sqlite_url)
+    there = {**where, "DATABASE_URL": postgres}
+    verified = await command(tmp_path, "audit", "verify", "--sealed", "sealed.jsonl", **there)
+    assert verified.code == 0, verified.output + verified.words
+
+
 async def test_nothing_is_moved_from_under_a_bot_that_serves(
     sqlite_url: str, postgres: str, tmp_path: Path, open_store: OpenStore
 ) -> None:
@@ -217,7 +232,10 @@ async def test_a_dump_of_postgres_is_restored_whole(
     assert contents(postgres) == contents(postgres_url)
     store = open_store(postgres)
     assert len(await whole_chain(store)) == 20
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), migrate.plain_engine(postgres).begin() as connection:
+    with (
+        pytest.raises(sa.exc.DBAPIError, match="only by being sealed"),
+        migrate.plain_engine(postgres).begin() as connection,
+    ):
         connection.execute(sa.text("DELETE FROM audit_records"))
     lock = (await store.read(lambda tx: tx.locks()) or [None])[0]
     assert lock is None  # the two that were taken are over

@@ -164,9 +164,9 @@ async def test_doctor_warns_where_the_bot_runs_as_the_owner(owned: str, role: st
     await command(tmp_path, "db", "role", role, DATABASE_URL=owned)
     states = {}
     for who, url in (("owner", owned), ("role", as_role(owned, role))):
-        ended = await command(tmp_path, "doctor", "--format", "json", DATABASE_URL=url)
+        ended = await command(tmp_path, "doctor", "database", "--format", "json", DATABASE_URL=url)
         states[who] = [row["state"] for row in ended.rows if row["check"] == "Database role"]
-    assert states == {"owner": ["warn"], "role": []}
+    assert states == {"owner": ["look"], "role": []}
 
 
 async def test_sqlite_has_no_roles(sqlite_url: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bot.policy_file.reader import PolicySource, read_policy
 from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.condition import sqlite_file
+from bot.use_cases.ports import WitnessState
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Held:
     replicas: list[Replica]
     sealed: dict[str, str]  # by what it belongs to
     records: list[Record]  # the first and the last
+    tampers: bool  # whether the bot's own role may change the audit trail
+    witnesses: list[WitnessState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +138,6 @@ def _read(tx: Any) -> Held:
         replicas=tx.replicas(),
         sealed=sealed,
         records=[*tx.records(0, 1), *tx.last_records(1)],
+        tampers=tx.may_tamper(),
+        witnesses=tx.witness_states(),
     )

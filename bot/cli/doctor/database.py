@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -48,10 +49,27 @@ async def check_database(case: Case) -> Findings:
         yield says.ok(Check.STORAGE, "a commit is on the disk when it returns")
     if current == newest:
         yield await _writing(url)
-    if case.held is not None:
-        for finding in (_encryption_key(case.settings, case.held), _audit_key(case.settings, case.held)):
-            if finding is not None:
-                yield finding
+    for finding in _held(case.settings, case.held):
+        yield finding
+
+
+def _held(settings: Settings, held: Held | None) -> Iterator[Finding]:
+    """What goes with what the database holds: keys, and what keeps the trail from being changed unnoticed."""
+    if held is None:
+        return
+    keys = (_encryption_key(settings, held), _audit_key(settings, held))
+    yield from (finding for finding in keys if finding is not None)
+    yield from _trail(settings, held)
+
+
+def _trail(settings: Settings, held: Held) -> Iterator[Finding]:
+    if held.tampers:
+        found = "the bot may change the audit trail, as its owner may."
+        yield says.look(Check.ROLE, found, "Have it run as a role that can't: workflow-bot db role NAME")
+    for witness in held.witnesses if settings.has_witnesses else ():
+        if witness.error:
+            found = f"“{witness.name}” was told of the audit trail up to record {witness.told}, and not since."
+            yield says.look(Check.WITNESSES, found, f"{witness.error} It is tried again every 30 s.")
 
 
 def _unreachable(cause: str, file: Path | None) -> Finding:

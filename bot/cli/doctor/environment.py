@@ -32,7 +32,7 @@ async def check_settings(case: Case) -> Findings:
         yield says.look(
             Check.ADMINS, "nobody is named, so refusals can't say whom to ask.", "Set it to Slack user ids."
         )
-    if not case.settings.audit_channel:
+    if not case.settings.audit_channel and not case.settings.has_witnesses:
         found = "not set, so the audit trail has no witness outside the database."
         yield says.look(
             Check.AUDIT_CHANNEL, found, "Make a private channel, invite the bot, and set it to the channel's id."

@@ -42,6 +42,8 @@ class Check(StrEnum):
     SCHEMA = "Schema"
     STORAGE = "Storage"
     WRITING = "Writing"
+    ROLE = "Database role"
+    WITNESSES = "Witnesses"
     BOT_TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105  # the name of a setting
     SCOPES = "Scopes"
     CLOCK = "Clock"
