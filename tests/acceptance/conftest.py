@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -10,11 +11,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.errors import NotRecorded
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world
 from tests.acceptance.leaks import everything, leaks
-from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene
+from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene, until
+from tests.chaos.replay import missing
 
 
 @pytest.fixture
@@ -67,11 +70,30 @@ async def scene(
         scene = Scene(slack, datadog, database_url, world)
         await scene.offer()
         yield scene
+        await trails_are_complete(scene)
         secrets = set(world.settings.secrets()) - {database_url}
         with contextlib.suppress(sa.exc.DBAPIError):  # a test may have left its database in ruins
             assert leaks(everything(scene, caplog.text), secrets) == []
     assert slack.violations == scene.expected_violations
     assert slack.slow_answers == []
+
+
+async def trails_are_complete(scene: Scene) -> None:
+    """The trail alone tells where each run is: every change of its state has its record, in order."""
+
+    async def look() -> list[str] | None:
+        store = scene.world.bot.store
+        before = await store.read(lambda tx: tx.runs(1000))
+        bodies = [json.loads(record.body) for record in await store.read(lambda tx: tx.records(0, 10_000))]
+        if await store.read(lambda tx: tx.runs(1000)) != before:
+            return None  # something goes on just now
+        mine = {run.id: [body for body in bodies if body["run"] == run.id] for run in before}
+        return [f"{run.id}: {found}" for run in before if (found := missing(mine[run.id], run.state))] or [""]
+
+    with contextlib.suppress(
+        NotRecorded, TimeoutError
+    ):  # a test may have left its database in ruins, or runs that go on
+        assert await until(look, 3) == [""]
 
 
 @pytest.fixture
