@@ -31,7 +31,10 @@ GROUP = 500  # records of one transaction, where only the trail's length matters
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What was measured of the trail, and of what it is compared with; the ratio of each round's pair, as median."""
+    """What was measured of the trail, and of what it is compared with; the ratio of each round's pair, as median.
+
+    The ratio of reading is by the processor time of whoever reads, which depends least on what else the machine does.
+    """
 
     what: str
     database: str
@@ -106,6 +109,7 @@ def _reads(kind: str, folder: Path, rounds: int, records: int, advance: Callable
         advance(f"Writing {records:,} records on {kind}")
         _fill(url, records // 10, records)
         rates: dict[str, list[float]] = {"scan": [], "verify": [], "export": []}
+        cpu: dict[str, list[float]] = {"scan": [], "verify": [], "export": []}
         peaks: dict[str, float] = {}
         for _ in range(rounds):
             for how, of_one in rates.items():
@@ -113,9 +117,10 @@ def _reads(kind: str, folder: Path, rounds: int, records: int, advance: Callable
                 read = _read(url, how)
                 assert read["records"] >= records, read
                 of_one.append(read["records"] / read["seconds"])
+                cpu[how].append(read["cpu"])
                 peaks[how] = read["peak"]
     for how in ("verify", "export"):
-        pairs = [one / other for one, other in zip(rates[how], rates["scan"], strict=True)]
+        pairs = [other / one for one, other in zip(cpu[how], cpu["scan"], strict=True)]
         figures = (statistics.median(rates[how]), statistics.median(rates["scan"]), statistics.median(pairs))
         found.append(Compared(f"{how} of {records:,}, against a bare scan", kind, *figures, "records/s"))
         what = f"memory to {how}, {records:,} against {records // 10:,}"

@@ -59,10 +59,10 @@ async def _read(url: str, how: str, nowhere: TextIO) -> int:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     with Path(os.devnull).open("w", encoding="utf-8") as file:
         way = given["how"]
         records = scan(given["url"]) if way == "scan" else asyncio.run(_read(given["url"], way, file))
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"records": records, "seconds": seconds, "peak": peak}))
+    print(json.dumps({"records": records, "seconds": seconds, "cpu": cpu, "peak": peak}))
