@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -334,12 +335,20 @@ async def test_two_replicas_never_wait_for_each_other_in_a_ring(
     for burst in range(5):
         scenes = [await scene(replicas[0], number=burst * 10 + number) for number in range(6)]
         for one in scenes:
-            await one.store.write(lambda tx, one=one: tx.announce_ask(one.run, BOB.user_id))  # type: ignore[misc]
+            await one.store.write(partial(_ask_bob, one.run))
         works: list[Awaitable[Any]] = []
         for one in scenes:
             other = Scene(replicas[1], one.run)
             works += [one.press(True), _withdraw(other, ""), other.press(False, CARA), tend_approvals(replicas[0])]
-            works += [store.write(lambda tx, one=one: tx.update_asks(one.run)) for store in replicas]  # type: ignore[misc]
+            works += [store.write(partial(_tell_the_news, one.run)) for store in replicas]
         await asyncio.gather(*works)
     assert "deadlock" not in caplog.text.lower()
     assert "failed" not in caplog.text
+
+
+def _ask_bob(asked: Run, tx: Any) -> None:
+    tx.announce_ask(asked, BOB.user_id)
+
+
+def _tell_the_news(asked: Run, tx: Any) -> None:
+    tx.update_asks(asked)

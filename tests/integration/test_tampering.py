@@ -41,7 +41,7 @@ class OneConnection:
     async def read(self, question: Callable[[Any], Any]) -> Any:
         return question(Transaction(self._connection, datetime.now(UTC)))
 
-    async def write(self, work: Callable[[Any], Any]) -> Any:
+    async def write(self, work: Callable[[Any], Any], *, starts: bool = False) -> Any:
         raise NotImplementedError
 
 
