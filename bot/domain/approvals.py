@@ -241,22 +241,42 @@ class Standing:
 
 def still_needed(quorums: Sequence[Quorum], reviews: Sequence[Review]) -> tuple[Quorum, ...]:
     """What is missing: each approval counts once, and people who fit several quorums are placed where they help most."""
+    return _unfilled(quorums, [review.fits for review in reviews if review.approves])
+
+
+def can_be_given(asked: Requirement, requester: str = "") -> bool:
+    """Whether the people whom the rule names can fill it for this requester; user groups and everyone hold enough people.
+
+    Those of the escalation count too, as they are asked in the end. One's own broken glass is for somebody else to review.
+    """
+    up = asked.escalate_to.subjects if asked.escalate_to else ()
+    quorums = [Quorum(q.name, (*q.subjects, *up), q.count) for q in asked.quorums]
+    closed = [quorum for quorum in quorums if all(subject.startswith(("U", "W")) for subject in quorum.subjects)]
+    others = {subject for quorum in closed for subject in quorum.subjects if subject != requester}
+    if asked.break_glass is not None and len(closed) == len(quorums) and not others:
+        return False
+    people = sorted(others | {requester} if asked.own and requester else others)
+    fits = [tuple(n for n, quorum in enumerate(closed) if person in quorum.subjects) for person in people]
+    return not _unfilled(closed, fits)
+
+
+def _unfilled(quorums: Sequence[Quorum], people: Sequence[tuple[int, ...]]) -> tuple[Quorum, ...]:
+    """What is missing with these people, each known by the numbers of the quorums that they fit."""
     slots = [number for number, quorum in enumerate(quorums) for _ in range(quorum.count)]
-    holders: dict[int, Review] = {}  # slot -> who fills it
-    for review in reviews:
-        if review.approves:
-            _place(review, slots, holders, set())
+    holders: dict[int, tuple[int, ...]] = {}  # slot -> who fills it
+    for fits in people:
+        _place(fits, slots, holders, set())
     free = [slots[index] for index in range(len(slots)) if index not in holders]
     return tuple(Quorum(q.name, q.subjects, free.count(n)) for n, q in enumerate(quorums) if n in free)
 
 
-def _place(review: Review, slots: Sequence[int], holders: dict[int, Review], tried: set[int]) -> bool:
-    """Give the review a slot, moving others where that makes room (an augmenting path of a bipartite matching)."""
+def _place(fits: tuple[int, ...], slots: Sequence[int], holders: dict[int, tuple[int, ...]], tried: set[int]) -> bool:
+    """Give the person a slot, moving others where that makes room (an augmenting path of a bipartite matching)."""
     for index, number in enumerate(slots):
-        if number not in review.fits or index in tried:
+        if number not in fits or index in tried:
             continue
         tried.add(index)
         if index not in holders or _place(holders[index], slots, holders, tried):
-            holders[index] = review
+            holders[index] = fits
             return True
     return False

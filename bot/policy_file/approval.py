@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.domain.approvals import Quorum, Requirement
+from bot.domain.approvals import Quorum, Requirement, can_be_given
 from bot.domain.policy import EVERYONE
 from bot.policy_file.people import subjects_named
 from bot.policy_file.reader import Place, PolicySource
 from bot.policy_file.schema import ApprovalFields, seconds
 
 
-def compile_approval(source: PolicySource, index: int, fields: ApprovalFields, problems: list[str]) -> Requirement:
-    """What the rule asks for; a line in `problems` for each error."""
+def compile_approval(
+    source: PolicySource, index: int, fields: ApprovalFields, allowed: list[str], problems: list[str]
+) -> Requirement:
+    """What the rule asks for of those it allows, by their ids; a line in `problems` for each error."""
+    before = len(problems)
     place: Place = ("rules", index, "approval", "from")
     named = [[name] for name in fields.from_] if fields.each else [fields.from_]
     quorums = tuple(_quorum(source, place, names, fields.count, problems) for names in named)
     escalate = fields.escalate
     up = ("rules", index, "approval", "escalate", "to")
-    return Requirement(
+    asked = Requirement(
         quorums=quorums,
         expires=_span(fields.expires),
         remind=_span(fields.remind) if fields.remind else _span(fields.expires) / 2,
@@ -28,6 +31,21 @@ def compile_approval(source: PolicySource, index: int, fields: ApprovalFields, p
         own=fields.include_requester,
         step_up=fields.step_up,
         break_glass=_span(fields.break_glass) if fields.break_glass else None,
+    )
+    if len(problems) == before and (says := _never(asked, allowed)):
+        problems.append(source.error(place, says))
+    return asked
+
+
+def _never(asked: Requirement, allowed: list[str]) -> str:
+    """Why nobody could ever give this approval; empty where they can."""
+    if not can_be_given(asked):
+        return "too few different people are named here: each of them counts for one"
+    stuck = [one for one in allowed if one.startswith(("U", "W")) and not can_be_given(asked, one)]
+    if not stuck:
+        return ""
+    return (
+        f"too few people are left to approve what {' or '.join(stuck)} asks for, as nobody reviews their own: name more"
     )
 
 

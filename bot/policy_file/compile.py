@@ -212,7 +212,7 @@ def _grants(
                 says = f"no workflow of this rule has such an input{did_you_mean(name, known)}"
                 problems.append(source.error(("rules", index, "when", name), says))
         _check_values(source, index, rule.when, meant, problems)
-        approval = compile_approval(source, index, rule.approval, problems) if rule.approval else None
+        approval = compile_approval(source, index, rule.approval, subjects, problems) if rule.approval else None
         words = rule_words(effect, named, rule.run, rule.in_, rule.when)
         if approval is not None:
             words += f" after approval by {approval.words}"

@@ -191,6 +191,43 @@ def test_a_rule_about_nobody_or_nothing_is_refused_at_its_line(rule: str, error:
     assert line.startswith(f"workflows.yml:9: {error}"), line
 
 
+TOO_FEW = "too few different people are named here"
+LEFT = "too few people are left to approve what %s asks for"
+BOTH = "U01ALICE or U02BOB"
+
+
+@pytest.mark.parametrize(
+    ("allow", "approval", "error"),
+    [
+        ("U01ALICE", "from: [U01ALICE]", LEFT % "U01ALICE"),
+        ("U01ALICE", "from: [sre], count: 2", LEFT % "U01ALICE"),
+        ("sre", "from: [sre], count: 2", LEFT % BOTH),
+        ("U01ALICE", "from: [sre, U02BOB], each: true", LEFT % "U01ALICE"),
+        ("U03CARA", "from: [U02BOB, U02BOB], each: true", TOO_FEW),
+        ("S01ONCALL", "from: [bobs, U02BOB], each: true", TOO_FEW),
+        ("U01ALICE", "from: [U01ALICE, S01ONCALL], each: true", LEFT % "U01ALICE"),
+        ("U01ALICE", "from: [U01ALICE], include_requester: true, break_glass: 1h", LEFT % "U01ALICE"),
+        ("U01ALICE", "from: [U01ALICE], include_requester: true", ""),
+        ("U01ALICE", "from: [sre]", ""),
+        ("sre", "from: [sre]", ""),
+        ("sre", "from: [sre, U03CARA], count: 2", ""),
+        ("U01ALICE", "from: [U01ALICE, S01ONCALL], count: 2", ""),
+        ("U01ALICE", "from: [U01ALICE], escalate: { to: [U02BOB], after: 1h }", ""),
+        ("'*'", "from: [U01ALICE]", ""),
+        ("sre", "from: ['*'], count: 5, channel: C04REVIEWS", ""),
+    ],
+)
+def test_an_approval_that_nobody_could_give_is_refused_at_its_line(allow: str, approval: str, error: str) -> None:
+    people = "people: { sre: { users: [U01ALICE, U02BOB] }, bobs: { users: [U02BOB] } }"
+    rule = f"{{ allow: [{allow}], run: [restart], approval: {{ {approval} }} }}"
+    text = f"{WORKFLOW}      env: {{}}\n{people}\nrules:\n  - {rule}\n"
+    if not error:
+        assert compiled(text).grants
+        return
+    (line,) = errors_of(text)
+    assert line.startswith(f"workflows.yml:9: rules[1].approval.from: {error}"), line
+
+
 SECRET = "      env: {}\n      token: { secret: true }\n"
 
 
