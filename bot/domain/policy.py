@@ -111,7 +111,8 @@ class Decision:
     """Allow, needs approval or deny, with the reason, the rule that decided (0: none) and what would do instead.
 
     `channels` and `when` are those of the rules that allow it elsewhere, or with other values. `words` are the deciding
-    rule's, or the obstacle's; `free_at` is when an obstacle is over, where that is known.
+    rule's, or the obstacle's; `free_at` is when an obstacle is over, where that is known. `glass` is the rule by which the
+    person may start it without the approval, of those that fit.
     """
 
     verdict: Verdict
@@ -122,6 +123,7 @@ class Decision:
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     free_at: datetime | None = None
     approval: Requirement | None = None
+    glass: Grant | None = None
 
     @property
     def allowed(self) -> bool:
@@ -149,7 +151,7 @@ def decide(
     here = [grant for grant in allows if _here(grant, channel)]
     fitting = [grant for grant in here if values is None or _with_values(grant, values)]
     if fitting:
-        return _permit(min(fitting, key=_demands))
+        return _permit(fitting)
     if here:
         return Decision(Verdict.DENY, Reason.NOT_WITH_THESE_VALUES, here[0].rule, here[0].words, when=here[0].when)
     if allows:
@@ -158,18 +160,27 @@ def decide(
     return Decision(Verdict.DENY, Reason.NO_RULE)
 
 
-def _permit(grant: Grant) -> Decision:
+def _permit(fitting: Sequence[Grant]) -> Decision:
+    grant = min(fitting, key=_demands)
     if grant.approval is None:
         return Decision(Verdict.ALLOW, Reason.ALLOWED_BY_RULE, grant.rule, grant.words)
+    breaking = [one for one in fitting if one.approval is not None and one.approval.break_glass is not None]
     return Decision(
-        Verdict.NEEDS_APPROVAL, Reason.NEEDS_APPROVAL, grant.rule, grant.words, when=grant.when, approval=grant.approval
+        Verdict.NEEDS_APPROVAL,
+        Reason.NEEDS_APPROVAL,
+        grant.rule,
+        grant.words,
+        when=grant.when,
+        approval=grant.approval,
+        glass=min(breaking, key=_demands, default=None),
     )
 
 
-def _demands(grant: Grant) -> tuple[int, bool, str]:
-    """How much a rule demands. The one that demands least decides, so that one more allow never allows less."""
+def _demands(grant: Grant) -> tuple[int, bool, int]:
+    """How much a rule demands, and its number. The one that demands least decides, so that one more allow never allows
+    less; of those that demand the same, the first in the file."""
     asked = grant.approval
-    return (0, False, "") if asked is None else (asked.count, asked.step_up, repr(asked))
+    return (0, False, grant.rule) if asked is None else (asked.count, asked.step_up, grant.rule)
 
 
 def approvals_possible(

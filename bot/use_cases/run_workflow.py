@@ -142,8 +142,8 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         inputs = entry.with_defaults(values.given)
         what = _what(entry, inputs, sealer)
         decision = decide(grants, ask.subjects, entry, ask.channel_id, inputs)
-        if decision.approval is not None and ask.break_glass and decision.approval.break_glass is None:
-            decision = replace(decision, verdict=Verdict.DENY, reason=Reason.NO_BREAK_GLASS)
+        if decision.approval is not None and ask.break_glass:
+            decision = _glass(decision)
         if not decision.allowed:
             return _deny(tx, ask, decision, what)
         if decision.approval is not None and not ask.reason.strip():
@@ -156,6 +156,14 @@ async def request(ask: Ask, store: Store, sealer: Sealer, admitted: frozenset[Ki
         return _accept(tx, ask, entry, inputs, decision, sealer)
 
     return await store.write(work)
+
+
+def _glass(decision: Decision) -> Decision:
+    """Without the approval, by the rule that allows that: its approvers review it, within its time."""
+    rule = decision.glass
+    if rule is None:
+        return replace(decision, verdict=Verdict.DENY, reason=Reason.NO_BREAK_GLASS)
+    return replace(decision, rule=rule.rule, words=rule.words, when=rule.when, approval=rule.approval)
 
 
 def _form(ask: Ask, entry: CatalogueEntry, grants: list[Grant]) -> FormParts:

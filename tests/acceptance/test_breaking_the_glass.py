@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.domain.runs import State
-from tests.acceptance.approvals import CARA, REVIEWS, RUN, asks, offer_with_approval, shown, until_over
+from tests.acceptance.approvals import CARA, DAN, REVIEWS, RUN, asks, offer_with_approval, shown, until_over
 from tests.acceptance.scene import ALICE, AUDIT, BOB, ONE_DATABASE, OPS, Scene, words
 from tests.integration.command_line import command
 
@@ -26,6 +26,17 @@ async def test_the_run_starts_at_once_and_everybody_who_would_have_approved_is_a
     await scene.told(scene.bob, "glass broken", channel=AUDIT)
     assert scene.payloads == [{"service": "web", "env": "production"}]
     assert (await scene.acts())[:2] == ["requested", "glass broken"]
+
+
+async def test_the_rule_that_allows_it_is_the_one_by_which_it_is_broken_and_reviewed(scene: Scene) -> None:
+    strict = asks(count=2, break_glass="2h")
+    await offer_with_approval(scene, asks(**{"from": [DAN]}), strict)
+    await scene.alice.command(OPS, GLASS)
+    assert "to be reviewed by one of managers" in await scene.told(scene.alice, "is running for")
+    (broken,) = [body for body in await scene.records() if body["act"] == "glass broken"]
+    assert (broken["rule"], broken["approvers"]) == (2, [BOB, CARA])
+    await scene.alice.command(OPS, RUN.replace("web", "api"))
+    await scene.told(scene.alice, "*waits for approval*", f"Still needed: <@{DAN}>")
 
 
 async def test_the_review_stays_open_until_somebody_else_signs_it_off(scene: Scene) -> None:

@@ -44,7 +44,11 @@ def _approval(explanation: Explanation) -> str:
     asked = explanation.decision.approval
     if asked is None:
         return "No approval is needed."
-    glass = " It may be started at once with `--break-glass`, and is reviewed afterwards." if asked.break_glass else ""
+    glass = (
+        " It may be started at once with `--break-glass`, and is reviewed afterwards."
+        if explanation.decision.glass
+        else ""
+    )
     return f"Approval is asked for first: {quorums_text(asked.quorums)}, within {in_words(asked.expires)}.{glass}"
 
 

@@ -66,18 +66,19 @@ CONDITIONS = st.sampled_from(list(NAMED)).flatmap(
 WHEN = st.lists(CONDITIONS, max_size=3).map(dict)
 
 
-APPROVALS = st.sampled_from(
-    [
-        Requirement((Quorum("managers", ("U02BOB",), count),), timedelta(hours=1), timedelta(hours=1), step_up=step_up)
-        for count in (1, 2)
-        for step_up in (False, True)
-    ]
-)
+# What the rule of each number asks for; the last two ask for nothing.
+HOUR = timedelta(hours=1)
+APPROVALS = [
+    Requirement((Quorum("managers", ("U02BOB",), count),), HOUR, HOUR, step_up=step_up, break_glass=glass)
+    for count in (1, 2)
+    for step_up, glass in ((False, None), (True, None), (False, HOUR), (False, 2 * HOUR))
+]
 RANK = {Verdict.DENY: 0, Verdict.NEEDS_APPROVAL: 1, Verdict.ALLOW: 2}
 
 
-def _asking(grant: Grant, approval: Requirement | None) -> Grant:
-    return replace(grant, approval=approval if grant.effect is Effect.ALLOW else None)
+def _asking(grant: Grant) -> Grant:
+    asks = grant.effect is Effect.ALLOW and grant.rule < len(APPROVALS)
+    return replace(grant, approval=APPROVALS[grant.rule] if asks else None)
 
 
 def rules(*effects: Effect, most: int = 5) -> st.SearchStrategy[list[Grant]]:
@@ -90,8 +91,7 @@ def rules(*effects: Effect, most: int = 5) -> st.SearchStrategy[list[Grant]]:
         when=WHEN,
         rule=st.integers(0, 9),
     )
-    asking = st.builds(_asking, grant, st.one_of(st.none(), APPROVALS))
-    return st.lists(asking, max_size=most)
+    return st.lists(grant.map(_asking), max_size=most)
 
 
 ALLOWS, DENIES, ANY = rules(Effect.ALLOW), rules(Effect.DENY), rules()
@@ -131,6 +131,36 @@ def test_what_needs_approval_was_said_beforehand(grants: list[Grant], given_: An
         assert decision.approval in [grant.approval for grant in said]
 
 
+@given(ALLOWS, ALLOWS, VALUES)
+def test_one_more_allow_never_takes_the_possibility_to_break_the_glass(
+    grants: list[Grant], more: list[Grant], given_: Any
+) -> None:
+    if verdict(grants, given_).glass is not None:
+        after = verdict([*more, *grants], given_)
+        assert after.verdict is Verdict.ALLOW or after.glass is not None
+
+
+@given(ANY, VALUES)
+def test_the_glass_is_broken_by_a_rule_that_would_decide_so_by_itself(grants: list[Grant], given_: Any) -> None:
+    decision = verdict(grants, given_)
+    alone = [one for one in grants if one.effect is Effect.ALLOW and verdict([one], given_).glass is not None]
+    if decision.verdict is Verdict.NEEDS_APPROVAL:
+        assert (decision.glass is None) is (alone == [])
+        assert decision.glass is None or decision.glass in alone
+    else:
+        assert decision.glass is None
+
+
+@given(ANY, VALUES)
+def test_the_rule_that_demands_least_decides_and_of_the_same_the_first(grants: list[Grant], given_: Any) -> None:
+    decision = verdict(grants, given_)
+    if decision.approval is not None:
+        fitting = [one for one in grants if one.effect is Effect.ALLOW and verdict([one], given_).allowed]
+        asked = [(one.approval.count, one.approval.step_up, one.rule) for one in fitting if one.approval is not None]
+        assert len(asked) == len(fitting)
+        assert (decision.approval.count, decision.approval.step_up, decision.rule) == min(asked)
+
+
 @given(DENIES, VALUES, st.sampled_from([OPS, GENERAL, ""]))
 def test_where_no_rule_allows_it_is_denied(denies: list[Grant], given_: Any, channel: str) -> None:
     assert verdict([], given_, channel).reason is Reason.NO_RULE
@@ -142,6 +172,7 @@ def test_a_decision_does_not_depend_on_the_order_of_rules(both: tuple[list[Grant
     one, other = (verdict(grants, given_) for grants in both)
     # Which of several denies is named may differ; that it is a deny, or that no rule fits, may not.
     assert (one.verdict, one.reason, one.approval) == (other.verdict, other.reason, other.approval)
+    assert (one.glass and one.glass.rule) == (other.glass and other.glass.rule)
     assert feasible(both[0], ALICE, WORKFLOW, OPS) is feasible(both[1], ALICE, WORKFLOW, OPS)
 
 
