@@ -128,7 +128,7 @@ async def test_a_lost_phone_is_removed_on_the_command_line_and_the_secret_is_nev
 ) -> None:
     await offer_with_approval(scene, asks(step_up=True))
     totp = await _enrol(scene, scene.slack.person(CARA))
-    held = await scene.world.bot.store.read(lambda tx: tx.authenticator(scene.slack.team_id, CARA))
+    held = await scene.world.bot.store.read(lambda tx: tx.hold_authenticator(scene.slack.team_id, CARA))
     assert held is not None
     assert totp.secret not in held.sealed
     ended = await command(tmp_path, "authenticators", "remove", CARA, DATABASE_URL=scene.database_url)
