@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.approvals import Approval, ApprovalState, Requirement
+from bot.domain.approvals import REASON_LIMIT, Approval, ApprovalState, Requirement
 from bot.domain.audit import Act, about
 from bot.domain.policy import EVERYONE, Decision
 from bot.domain.runs import Run, State
 from bot.use_cases.ports import Writing
-
-REASON_LIMIT = 1000  # characters
 
 
 def ask_approval(tx: Writing, run: Run, decision: Decision, requirement: Requirement, reason: str) -> Approval:

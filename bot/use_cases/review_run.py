@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.approvals import ApprovalEvent, ApprovalState, Review, Standing, after, binding
+from bot.domain.approvals import REASON_LIMIT, ApprovalEvent, ApprovalState, Review, Standing, after, binding
 from bot.domain.audit import Act, about
 from bot.domain.people import Actor, Kind
 from bot.domain.runs import Run
 from bot.use_cases.approval_outcome import Requester, complete, expire, refuse
-from bot.use_cases.ask_approval import REASON_LIMIT, approval_facts
+from bot.use_cases.ask_approval import approval_facts
 from bot.use_cases.check_code import CodeAnswer, check_code
 from bot.use_cases.ports import OneTimeCodes, Store, Writing
 
