@@ -96,10 +96,10 @@ class Scene:
         return words(message)
 
     async def records(self) -> list[Json]:
-        """The audit trail, oldest first, without the applied policies."""
+        """The audit trail, oldest first, without the applied policies and the settings that point it at stand-ins."""
         found = await self.world.bot.store.read(lambda tx: tx.records(0, 1000))
         bodies = [json.loads(record.body) for record in found]
-        return [body for body in bodies if body["act"] != "policy applied"]
+        return [body for body in bodies if body["act"] not in ("policy applied", "override used")]
 
     async def acts(self) -> list[str]:
         return [body["act"] for body in await self.records()]

@@ -134,7 +134,8 @@ async def test_a_workflow_that_is_not_there_is_neither_locked_nor_unlocked(scene
 
     said = await scene.told_privately(scene.alice, "There is no workflow called", name[:100])
     assert name[:101] not in said or len(name) < 101
-    assert await scene.records() == []
+    (denied,) = await scene.records()
+    assert (denied["act"], denied["reason"], denied["workflow"]) == ("lock denied", "not in the catalogue", name[:100])
 
 
 @ONE_DATABASE
