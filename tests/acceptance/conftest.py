@@ -70,7 +70,8 @@ async def scene(
         scene = Scene(slack, datadog, database_url, world)
         await scene.offer()
         yield scene
-        await trails_are_complete(scene)
+        if not scene.tampered:
+            await trails_are_complete(scene)
         secrets = set(world.settings.secrets()) - {database_url}
         with contextlib.suppress(sa.exc.DBAPIError):  # a test may have left its database in ruins
             assert leaks(everything(scene, caplog.text), secrets) == []

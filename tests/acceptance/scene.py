@@ -50,6 +50,7 @@ class Scene:
     database_url: str
     world: World
     expected_violations: list[str] = field(default_factory=list)
+    tampered: bool = False  # the test has edited the database: then trail and runs need not agree
 
     @property
     def alice(self) -> Person:

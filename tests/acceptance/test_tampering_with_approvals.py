@@ -200,6 +200,7 @@ async def test_a_run_whose_state_is_edited_does_not_start_without_its_approval(
     def edit(tx: Any) -> None:
         tx.connection.execute(sa.update(runs).values(state="ready", due=tx.now, **also))
 
+    scene.tampered = True
     await scene.world.bot.store.write(edit)
     await scene.told(scene.alice, "was *not started* for", "It is not what was approved any more")
     assert scene.starts == []

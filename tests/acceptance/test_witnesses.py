@@ -102,6 +102,7 @@ async def verify(scene: Scene, heads: Path, *more: str) -> Ended:
 async def test_the_head_is_told_to_every_witness_and_a_trail_cut_off_behind_it_is_found_out(
     scene: Scene, heads: Path, hook: Hook
 ) -> None:
+    scene.tampered = True
     await scene.alice.command(OPS, RUN)
     await scene.told(scene.alice, "*succeeded after")
     last = await witnessed_up_to(scene, heads)
@@ -187,6 +188,7 @@ async def test_of_two_replicas_one_tells(scene: Scene, heads: Path, environment:
 
 @ONE_DATABASE
 async def test_the_audit_channel_is_read_back_where_the_token_may(scene: Scene, heads: Path) -> None:
+    scene.tampered = True
     await scene.alice.command(OPS, RUN)
     await scene.told(scene.alice, "ended", channel=AUDIT)
     last = await witnessed_up_to(scene, heads)
