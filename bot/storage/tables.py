@@ -65,11 +65,12 @@ workflows = sa.Table(
 )
 
 # The key keeps the workflows of a target in the order in which lists show them, so the first hundred cost a hundred rows.
+# A bot from before that leaves `title_key` empty: what it applies is listed by name until it is applied anew.
 workflow_targets = sa.Table(
     "workflow_targets",
     metadata,
     sa.Column("target", sa.String(120), primary_key=True),
-    sa.Column("title_key", sa.String(150), primary_key=True),
+    sa.Column("title_key", sa.String(150), primary_key=True, server_default=sa.text("''")),
     sa.Column("workflow", sa.String(100), primary_key=True),
 )
 

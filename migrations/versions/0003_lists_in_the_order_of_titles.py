@@ -11,25 +11,20 @@ depends_on = None
 GROUP = "substr(subject, 1, 1) = 'S'"
 
 workflows = sa.table("workflows", sa.column("name"), sa.column("title"))
-before = sa.table("workflow_targets", sa.column("target"), sa.column("workflow"))
+targets = sa.table("workflow_targets", sa.column("workflow"), sa.column("title_key"))
 
 
 def upgrade() -> None:
-    titles = {row.name: row.title for row in op.get_bind().execute(sa.select(workflows.c.name, workflows.c.title))}
-    rows = [
-        {"target": target, "title_key": titles[workflow].casefold()[:150], "workflow": workflow}
-        for target, workflow in op.get_bind().execute(sa.select(before.c.target, before.c.workflow))
-        if workflow in titles
-    ]
-    op.drop_table("workflow_targets")
-    after = op.create_table(
-        "workflow_targets",
-        sa.Column("target", sa.String(length=120), nullable=False),
-        sa.Column("title_key", sa.String(length=150), nullable=False),
-        sa.Column("workflow", sa.String(length=100), nullable=False),
-        sa.PrimaryKeyConstraint("target", "title_key", "workflow", name=op.f("pk_workflow_targets")),
+    # In place: made anew, the table would lose the rights that other roles have to it.
+    empty = sa.text("''")  # as a bot of the version before leaves it
+    op.add_column(
+        "workflow_targets", sa.Column("title_key", sa.String(length=150), nullable=False, server_default=empty)
     )
-    op.bulk_insert(after, rows)
+    for name, title in op.get_bind().execute(sa.select(workflows.c.name, workflows.c.title)).all():
+        op.execute(sa.update(targets).where(targets.c.workflow == name).values(title_key=title.casefold()[:150]))
+    with op.batch_alter_table("workflow_targets") as batch:
+        batch.drop_constraint("pk_workflow_targets", type_="primary")
+        batch.create_primary_key("pk_workflow_targets", ["target", "title_key", "workflow"])
     op.create_index(
         "ix_grants_groups",
         "grants",
@@ -42,15 +37,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_grants_groups", table_name="grants")
-    rows = [
-        {"target": target, "workflow": workflow}
-        for target, workflow in op.get_bind().execute(sa.select(before.c.target, before.c.workflow))
-    ]
-    op.drop_table("workflow_targets")
-    after = op.create_table(
-        "workflow_targets",
-        sa.Column("target", sa.String(length=120), nullable=False),
-        sa.Column("workflow", sa.String(length=100), nullable=False),
-        sa.PrimaryKeyConstraint("target", "workflow", name=op.f("pk_workflow_targets")),
-    )
-    op.bulk_insert(after, rows)
+    with op.batch_alter_table("workflow_targets") as batch:
+        batch.drop_constraint("pk_workflow_targets", type_="primary")
+        batch.drop_column("title_key")
+        batch.create_primary_key("pk_workflow_targets", ["target", "workflow"])

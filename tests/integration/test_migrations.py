@@ -68,6 +68,18 @@ def test_each_step_down_and_up_works_on_its_own(empty_database_url: str) -> None
     assert migrate.revisions(empty_database_url)[0] is None
 
 
+def test_what_a_bot_of_the_version_before_applies_is_listed_by_name(database_url: str) -> None:
+    fill(database_url)
+    engine = migrate.plain_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM workflow_targets"))
+        connection.execute(
+            sa.text("INSERT INTO workflow_targets (target, workflow) VALUES ('*', :name)"), {"name": entry().name}
+        )
+    engine.dispose()
+    assert offered(database_url) == [entry().name]
+
+
 def test_what_people_may_choose_from_is_the_same_after_an_upgrade(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     fill(empty_database_url)
