@@ -240,7 +240,7 @@ SCENARIOS = [
     Scenario(
         "channel for reviews closed",
         closed_reviews,
-        commands("/workflow approve {}", user="U02PERSON", pause=1.5),
+        commands("/workflow approve {}", user="U02PERSON", pause=4.0),  # after the reminder, which asks there again
         "guarded",
     ),
     Scenario(
