@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.domain.audit import Act, Entry
 from bot.domain.chain import Chain, Stored
+from bot.domain.errors import Refused
 from bot.domain.findings import START, Break, Findings, Kind, Point, Witnessed
 from bot.use_cases.ports import Reading, Seal, Store, TrailEnd, Writing
 
@@ -54,7 +55,10 @@ async def verify(
     sealed: Sequence[SealedFile] = (),
     advance: Callable[[int, int], None] = lambda done, all_: None,
 ) -> Verified:
-    """Verify everything that can be reached. `advance` is told how many records of how many were seen. Raises NotRecorded."""
+    """Verify everything that can be reached. `advance` is told how many records of how many were seen.
+
+    Raises NotRecorded, and Refused where records were sealed away meanwhile: what was read is then of two states.
+    """
 
     def question(tx: Reading) -> tuple[list[Seal], TrailEnd, list[str]]:
         return tx.seals(), tx.trail_end(), tx.guard_faults()
@@ -77,6 +81,8 @@ async def verify(
         after = page[-1][0]
         advance(chain.count, end.last - start.seq)
     chain.finish(end.head)
+    if await store.read(lambda tx: tx.seals()) != seals:
+        raise Refused("Records were sealed away while the trail was being verified. Verify it again.")
     found = chain.findings
     if end.heads > 1:
         found.add(Kind.HEAD, 0, f"The end of the chain has {end.heads} rows instead of one.")

@@ -6,11 +6,14 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.domain.audit import Act, about
+from bot.domain.errors import Refused
 from bot.storage import migrate
-from tests.integration.audit_trail import as_owner, check, environment, fill
+from bot.use_cases.verify_trail import verify as verify_trail
+from tests.integration.audit_trail import KEY, as_owner, check, environment, fill
 from tests.integration.command_line import Ended, command
 from tests.integration.conftest import OpenStore
 from tests.made_up import run
@@ -82,6 +85,27 @@ async def test_seals_follow_each_other_and_a_witness_of_sealed_records_is_heard_
     assert found(some)[0] == ("seal", 11, 32)
     missing = await verify(tmp_path, database_url, "one.jsonl", "three.jsonl")
     assert ("removed", 11, 20) in found(missing)
+
+
+async def test_a_seal_that_comes_between_is_no_finding_and_the_trail_is_to_be_verified_again(
+    tmp_path: Path, database_url: str, open_store: OpenStore
+) -> None:
+    await fill(open_store, database_url, 30)
+    store = open_store(database_url)
+
+    class SealsAfterTheFirstLook:
+        looks = 0
+
+        async def read(self, question: Any) -> Any:
+            answer = await store.read(question)
+            self.looks += 1
+            if self.looks == 1:
+                assert (await seal(tmp_path, database_url, "21", "one.jsonl")).code == 0
+            return answer
+
+    with pytest.raises(Refused, match="sealed away while the trail was being verified"):
+        await verify_trail(SealsAfterTheFirstLook(), KEY)  # type: ignore[arg-type]  # it only reads
+    assert (await verify_trail(store, KEY)).whole
 
 
 async def test_a_sealed_file_that_was_changed_is_found_out(
