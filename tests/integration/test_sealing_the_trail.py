@@ -13,7 +13,8 @@ from bot.domain.audit import Act, about
 from bot.domain.errors import Refused
 from bot.storage import migrate
 from bot.use_cases.verify_trail import verify as verify_trail
-from tests.integration.audit_trail import KEY, as_owner, check, environment, fill
+from tests.integration.audit_trail import as_owner, check, environment, fill
+from tests.integration.chain import KEY
 from tests.integration.command_line import Ended, command
 from tests.integration.conftest import OpenStore
 from tests.made_up import run
