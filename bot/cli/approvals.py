@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for
 from bot.domain.approvals import ApprovalState, Standing, people_needed
 from bot.domain.runs import Run
@@ -70,5 +70,5 @@ def _is_overdue(standing: Standing, now: datetime) -> bool:
 
 
 async def _open(settings: Settings) -> list[tuple[Run, Standing]]:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await open_approvals(store)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.audit_export import export
 from bot.cli.audit_seal import seal
 from bot.cli.audit_verify import verify
@@ -98,10 +98,10 @@ def keygen(output: Path) -> None:
 
 
 async def _tail(settings: Settings, lines: int) -> list[Record]:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await store.read(lambda tx: tx.last_records(lines))
 
 
 async def _search(settings: Settings, wanted: TrailFilter, limit: int) -> list[Record]:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await search(wanted, limit, store)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import load_settings, sentences, wait_for, words
 from bot.domain.audit import Record
 from bot.domain.errors import Refused
@@ -45,7 +45,7 @@ def export(after: int, form: str, output: Path | None, resume: bool) -> None:
 
 async def _export(settings: Settings, after: int, form: str, output: Path | None, last: str | None) -> tuple[int, int]:
     """`last` is the last line of the file to go on with, empty for a new one; None: not to be gone on with."""
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         if last:
             after = await _end_of(last, form, store)
         end = await begin_export(after, form, output.name if output else None, getpass.getuser(), store)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import load_settings, sentences, wait_for, words
 from bot.domain.trail_filter import InvalidFilter, read_moment
 from bot.evidence.sealed_file import NewSealedFile, open_sealed
@@ -41,7 +41,7 @@ def seal(before: str, output: Path) -> None:
 
 async def _seal(settings: Settings, before: int | datetime, output: Path) -> Seal:
     key = settings.audit_key.get_secret_value().encode() or None
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         wanted = await plan_seal(before, key, bool(settings.audit_channel), store)
         with NewSealedFile(output) as file:
             await copy_out(wanted, file.write, store)

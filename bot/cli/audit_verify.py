@@ -12,7 +12,7 @@ import aiohttp
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.errors import InvalidSettings, NotRecorded
 from bot.domain.findings import Attestation, Break, Witnessed
@@ -140,7 +140,7 @@ async def _verify(settings: Settings, known: Witnessed, sealed: Sequence[SealedF
     key = settings.audit_key.get_secret_value().encode() or None
     if slack:
         known = Witnessed([*known.attestations, *await _posted(settings)], known.faults)
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         with _progress() as advance:
             verified = await verify_trail(store, key, known, sealed, advance)
         try:
@@ -154,7 +154,7 @@ async def _posted(settings: Settings) -> list[Attestation]:
     if not settings.audit_channel or not settings.slack_bot_token.get_secret_value():
         raise InvalidSettings("--slack reads the audit channel: set AUDIT_CHANNEL and SLACK_BOT_TOKEN.")
     async with aiohttp.ClientSession() as session:
-        return await read_history(bootstrap.build_client(settings, session), settings.audit_channel)
+        return await read_history(connections.build_client(settings, session), settings.audit_channel)
 
 
 @contextmanager

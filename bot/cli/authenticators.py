@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import load_settings, sentences, wait_for, words
 from bot.domain.errors import Refused
 from bot.settings import Settings
@@ -29,5 +29,5 @@ def remove(user: str) -> None:
 
 
 async def _remove(settings: Settings, user: str) -> bool:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await remove_authenticator(user, getpass.getuser(), store)

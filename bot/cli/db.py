@@ -13,7 +13,7 @@ import click
 import sqlalchemy as sa
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import load_settings, sentences, wait_for, words
 from bot.domain.errors import NotRecorded, Refused
 from bot.domain.replicas import Replica
@@ -132,7 +132,7 @@ async def _serving(settings: Settings) -> list[Replica]:
     current, newest = await asyncio.to_thread(migrate.revisions, settings.database_url.get_secret_value())
     if current != newest:
         return []  # refused for that very soon
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await store.read(lambda tx: [replica for replica in tx.replicas() if replica.is_alive(tx.now)])
 
 

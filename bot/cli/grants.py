@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.errors import Refused
 from bot.domain.inputs import InvalidInput
@@ -109,7 +109,7 @@ def _json(grant: Grant) -> dict[str, object]:
 
 
 async def _all(settings: Settings) -> list[Grant]:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await store.read(lambda tx: tx.all_grants())
 
 
@@ -122,7 +122,7 @@ async def _add(
     until: datetime | None,
     deny: bool,
 ) -> Grant:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         when = await store.read(lambda tx: _when(tx, workflow, conditions))
         by = getpass.getuser()
         effect_ = Effect.DENY if deny else Effect.ALLOW
@@ -146,5 +146,5 @@ def _when(tx: Reading, workflow: str, conditions: tuple[str, ...]) -> dict[str, 
 
 
 async def _remove(settings: Settings, grant_id: int) -> Grant:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await remove_grant(grant_id, "", "", getpass.getuser(), store)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 from rich.progress import track
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, output, print_json, sentences, wait_for, words
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogError, InvalidPolicy, InvalidSettings, Refused
@@ -153,7 +153,7 @@ class Plan:
 async def _plan(settings: Settings, source: PolicySource) -> Plan:
     compile_policy(source, None)  # what is wrong with the file by itself is told before Datadog is asked
     compiled = compile_policy(source, await _definitions(settings, source))
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         version, before = await policy_in_force(store)
     parts = [source.digest, *(entry.definition_hash for entry in compiled.entries)]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
@@ -167,7 +167,7 @@ async def _apply(settings: Settings, source: PolicySource, plan_id: str | None) 
             f"This is not the plan {plan_id} any more but {planned.id}: the file, Datadog's definitions or the policy in"
             " force have changed since. Nothing was changed; look at the new plan first."
         )
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         version = await apply_policy(
             planned.policy,
             digest=source.digest,
@@ -181,8 +181,8 @@ async def _apply(settings: Settings, source: PolicySource, plan_id: str | None) 
 
 async def _drift(settings: Settings) -> list[tuple[str, str]]:
     async with (
-        bootstrap.open_store(settings) as store,
-        bootstrap.open_datadog(settings, lambda: store.read(lambda tx: tx.accounts())) as accounts,
+        connections.open_store(settings) as store,
+        connections.open_datadog(settings, lambda: store.read(lambda tx: tx.accounts())) as accounts,
     ):
         entries = await store.read(lambda tx: tx.entries())
         found = []
@@ -197,7 +197,7 @@ async def _definitions(settings: Settings, source: PolicySource) -> dict[str, Wo
     """What Datadog says of the file's workflows; a warning for each that it says nothing of."""
     definitions: dict[str, WorkflowDefinition] = {}
     try:
-        async with bootstrap.open_datadog(settings) as accounts:
+        async with connections.open_datadog(settings) as accounts:
             clients = {one.name: accounts.open(one) for one in accounts_in(source)}
             for name, fields in _progress(source.fields.workflows.items()):
                 client = clients[fields.account] if fields.account else accounts.own()

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
 from bot.domain.errors import Refused
@@ -128,7 +128,7 @@ async def _show(settings: Settings, run_id: str) -> tuple[Run, list[Message], li
     def question(tx: Reading) -> tuple[Run | None, list[Message], list[Record]]:
         return tx.run(run_id), tx.messages(run_id), tx.records_of(run_id)
 
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         run, messages, records = await store.read(question)
     if run is None:
         raise Refused(f"There is no run {run_id}. `runs list` shows the latest.")
@@ -140,15 +140,15 @@ async def _cancel(settings: Settings, run_id: str) -> CancelAnswer:
         run = tx.run(run_id)
         return CancelAnswer.NO_SUCH_RUN if run is None else (cancel_as(tx, run, "", getpass.getuser())).answer
 
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await store.write(work, starts=True)
 
 
 async def _resolve(settings: Settings, run_id: str, instance_id: str | None) -> Run:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await resolve_run(run_id, instance_id, getpass.getuser(), store)
 
 
 async def _list(settings: Settings, user: str | None, state: State | None, limit: int) -> list[Run]:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         return await store.read(lambda tx: tx.runs(limit, user_id=user, state=state))

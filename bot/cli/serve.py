@@ -43,7 +43,7 @@ async def _serve(settings: Settings, overrides: dict[str, str]) -> None:
     async with bootstrap.open_bot(settings) as bot:
         await note_overrides(overrides, __version__, getpass.getuser(), bot.store)
         try:
-            me = await bot.directory.installation()
+            me = await bot.workspace.directory.installation()
             log.info("Slack workspace %s, bot %s", me.team_name or me.team_id, me.bot_user_id)
         except SlackUnavailable:
             log.warning("Slack does not answer; the bot starts and keeps asking")

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, sentences, wait_for
 from bot.domain.explanation import Explanation
 from bot.domain.people import Actor
@@ -70,7 +70,7 @@ def plain(mrkdwn: str) -> str:
 async def _explain(
     settings: Settings, user: str, subjects: frozenset[str], channel: str, workflow: str, pairs: dict[str, str]
 ) -> Explanation:
-    async with bootstrap.open_store(settings) as store:
+    async with connections.open_store(settings) as store:
         actor = Actor("", user)
         return await explain(
             actor, subjects, channel, workflow, lambda entry: read_pairs(entry, pairs), store, settings.admitted

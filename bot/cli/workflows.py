@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.datadog.accounts import Accounts
 from bot.datadog.client import Datadog
@@ -69,13 +69,13 @@ def import_workflow(workflow_id: str, account: str | None, name: str | None, fil
 
 
 async def _list(settings: Settings, account: str | None, query: str, page: int) -> WorkflowPage:
-    async with bootstrap.open_datadog(settings) as accounts:
+    async with connections.open_datadog(settings) as accounts:
         client = client_of(settings, accounts, account)
         return await client.list_workflows(page - 1, PAGE, query, include_unpublished=True)
 
 
 async def _read(settings: Settings, account: str | None, workflow_id: str) -> WorkflowDefinition:
-    async with bootstrap.open_datadog(settings) as accounts:
+    async with connections.open_datadog(settings) as accounts:
         try:
             return await client_of(settings, accounts, account).get_workflow(workflow_id)
         except DatadogRefused as error:

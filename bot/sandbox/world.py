@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from bot import bootstrap
+from bot import bootstrap, connections
 from bot.datadog.sites import Site
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
@@ -34,7 +34,7 @@ class World:
     async def apply(self, policy: str) -> int:
         """Make a policy, given as YAML, the one in force. Each workflow's inputs are read from the local Datadog."""
         source = parse_policy(policy, "workflows.yml")
-        async with bootstrap.open_datadog(self.settings) as accounts:
+        async with connections.open_datadog(self.settings) as accounts:
             client = accounts.own()  # one stand-in is every account's Datadog
             definitions = {name: await client.get_workflow(w.id) for name, w in source.fields.workflows.items()}
         compiled = compile_policy(source, definitions)

@@ -34,29 +34,21 @@ Table = Mapping[tuple[str, str], Listener]
 log = logging.getLogger(__name__)
 
 
-class Switchboard(AsyncMiddleware):
+class Switchboard:
     """Finds the listener, gives it its time, and answers for it when that is over. Keeps its work so that it can be drained."""
 
-    def __init__(self, table: Table, voice: Voice, heard: Heard) -> None:
+    def __init__(self, table: Table, voice: Voice) -> None:
         self._table = table
         self._voice = voice
-        self._heard = heard
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def async_process(
-        self,
-        *,
-        req: AsyncBoltRequest,
-        resp: BoltResponse,
-        next: Callable[[], Awaitable[Any]],  # noqa: A002  # Bolt's name
-    ) -> BoltResponse:
-        """Bolt's door to a middleware. Never calls `next`: nothing comes after."""
-        self._heard.request(req.body)
-        key = address(req.body)
+    async def answer(self, body: Mapping[str, Any]) -> BoltResponse:
+        """What Slack is answered, within its time."""
+        key = address(body)
         listener = self._table.get(key)
         if listener is None:
             return _answer_for_nobody(key)
-        incoming = read_incoming(req.body, Reply())
+        incoming = read_incoming(body, Reply())
         task = asyncio.create_task(self._run(listener, incoming))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -95,6 +87,25 @@ class Switchboard(AsyncMiddleware):
             log.exception("could not tell a person about the failure of request %s", incoming.request_id)
 
 
+class LastMiddleware(AsyncMiddleware):
+    """Hands a request that Bolt has checked to the switchboard."""
+
+    def __init__(self, switchboard: Switchboard, heard: Heard) -> None:
+        self._switchboard = switchboard
+        self._heard = heard
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[Any]],  # noqa: A002  # Bolt's name
+    ) -> BoltResponse:
+        """Bolt's door to a middleware. Never calls `next`: nothing comes after."""
+        self._heard.request(req.body)
+        return await self._switchboard.answer(req.body)
+
+
 def address(body: Mapping[str, Any]) -> tuple[str, str]:
     """The kind of a payload and the id in it: what the table is looked up by."""
     if "command" in body:
@@ -115,7 +126,7 @@ def address(body: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def build_app(
-    client: AsyncWebClient, signing_secret: str, directory: SlackDirectory, switchboard: Switchboard
+    client: AsyncWebClient, signing_secret: str, directory: SlackDirectory, switchboard: Switchboard, heard: Heard
 ) -> AsyncApp:
     """Bolt with everything it reads from the environment given explicitly, and our own authorize: no call per request."""
 
@@ -141,7 +152,7 @@ def build_app(
         authorize=authorize,  # type: ignore[arg-type]  # see above
         user_facing_authorize_error_message="The bot can't reach Slack at the moment. Try again in a moment.",
     )
-    app.use(switchboard)
+    app.use(LastMiddleware(switchboard, heard))
     return app
 
 

@@ -103,7 +103,7 @@ async def _offer(scene: Scene) -> None:
         ],
     }
     await scene.world.apply(json.dumps(policy))
-    await scene.world.bot.datadog.refresh()
+    await scene.world.bot.workspace.datadog.refresh()
 
 
 async def _run(scene: Scene, workflow: str) -> None:

@@ -139,7 +139,7 @@ async def test_a_status_that_tells_nothing_leaves_the_run_unknown(
 @pytest.fixture
 def short_call_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Datadog has 25 s outside of tests. Asked for before `scene`, which opens the client."""
-    monkeypatch.setattr("bot.bootstrap.CALL_LIMIT", 0.3)
+    monkeypatch.setattr("bot.connections.CALL_LIMIT", 0.3)
 
 
 async def test_an_answer_that_does_not_come_in_time_leaves_the_run_unknown(

@@ -32,7 +32,7 @@ def failing_command(monkeypatch: pytest.MonkeyPatch) -> None:
         incoming.reply.ack()
         raise RuntimeError("right after the ack")
 
-    monkeypatch.setattr("bot.bootstrap.command", acknowledge_and_fail)
+    monkeypatch.setattr("bot.workspace.command", acknowledge_and_fail)
 
 
 @BOTH_DOORS

@@ -227,7 +227,7 @@ async def _given_up(scene: Scene, seconds: float = 60.0) -> Run:
 async def _start_by_hand(scene: Scene, **payload: str) -> str:
     """What somebody may start in Datadog meanwhile; returns its instance id."""
     run = await scene.only_run()
-    client = scene.world.bot.datadog.own()
+    client = scene.world.bot.workspace.datadog.own()
     return await client.execute(run.datadog_id, payload or dict(run.inputs))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.bootstrap import open_store
+from bot.connections import open_store
 from bot.evidence.signed_heads import make_key_pair, public_keys, read_heads
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack

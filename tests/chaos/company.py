@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot import bootstrap
+from bot import connections
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
 from bot.sandbox.datadog import LocalDatadog
@@ -105,7 +105,7 @@ class Company:
 
     async def _apply(self, policy: str) -> None:
         source = parse_policy(policy, "workflows.yml")
-        async with bootstrap.open_datadog(self.settings) as accounts, bootstrap.open_store(self.settings) as store:
+        async with connections.open_datadog(self.settings) as accounts, connections.open_store(self.settings) as store:
             client = accounts.own()
             definitions = {name: await client.get_workflow(w.id) for name, w in source.fields.workflows.items()}
             compiled = compile_policy(source, definitions)

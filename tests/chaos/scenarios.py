@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import sqlalchemy as sa
 
-from bot import bootstrap
+from bot import connections
 from bot.sandbox.datadog.workflows import make_spec
 from bot.sandbox.slack.input_state import ClientRefused
 from bot.storage.tables import runs, workflows
@@ -61,7 +61,7 @@ def both(*deeds: Callable[[Case], None]) -> Callable[[Case], None]:
 
 async def run_id(case: Case) -> str:
     """The id of the case's run, once it is recorded."""
-    async with bootstrap.open_store(case.company.settings) as store:
+    async with connections.open_store(case.company.settings) as store:
         found = await until(lambda: store.read(lambda tx: tx.runs(1)))
     return str(found[0].id)
 
@@ -105,7 +105,7 @@ def tamper(**changes: object) -> Callable[[Case], Awaitable[None]]:
 
     async def act(case: Case) -> None:
         name = await run_id(case)
-        async with bootstrap.open_store(case.company.settings) as store:
+        async with connections.open_store(case.company.settings) as store:
 
             async def set_to(values: dict[str, object]) -> None:
                 update = sa.update(runs).where(runs.c.id == name).values(**values)

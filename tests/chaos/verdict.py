@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import bootstrap
+from bot import connections
 from bot.domain.audit import Record
 from bot.domain.runs import ENDED, Run, State
 from bot.slack.blocks.run_message import run_message
@@ -123,7 +123,7 @@ async def judge(company: Company) -> Verdict:
 
 
 async def _evidence(company: Company) -> _Evidence:
-    async with bootstrap.open_store(company.settings) as store:
+    async with connections.open_store(company.settings) as store:
 
         def question(tx: Any) -> _Evidence:
             messages: dict[str, dict[str, Message]] = defaultdict(dict)

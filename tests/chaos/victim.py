@@ -104,16 +104,17 @@ def _hurry(values: Mapping[str, Any]) -> None:
         before = getattr(sys.modules[module], name)
         made = timedelta(seconds=value) if isinstance(before, timedelta) else value
         setattr(sys.modules[module], name, tuple(made) if isinstance(made, list) else made)
-    bootstrap: Any = sys.modules["bot.bootstrap"]
-    bootstrap.CALL_LIMIT = sys.modules["bot.use_cases.pace"].CALL_LIMIT  # it has its own name for it
-    build = bootstrap.build_client
+    connections: Any = sys.modules["bot.connections"]
+    workspace: Any = sys.modules["bot.workspace"]
+    connections.CALL_LIMIT = sys.modules["bot.use_cases.pace"].CALL_LIMIT  # it has its own name for it
+    build = workspace.build_client
 
     def impatient(*arguments: Any) -> Any:
         client = build(*arguments)
         client.timeout = SLACK_TIMEOUT
         return client
 
-    bootstrap.build_client = impatient
+    workspace.build_client = impatient
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bot.bootstrap import build_sealer
+from bot.connections import build_sealer
 from bot.domain.replicas import Replica
 from bot.settings import read_settings
 from bot.storage import migrate

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import bootstrap
+from bot import connections
 from bot.domain.accounts import Account
 from bot.domain.audit import Record
 from bot.domain.catalogue import CatalogueEntry
@@ -119,7 +119,7 @@ async def _held(settings: Settings) -> Held | None:
         current, newest = await asyncio.to_thread(migrate.revisions, url)
         if current != newest:
             return None
-        async with bootstrap.open_store(settings) as store:
+        async with connections.open_store(settings) as store:
             return await store.read(_read)
     except (sa.exc.SQLAlchemyError, OSError, InvalidSettings, NotRecorded):
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.doctor.case import Case, Held
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
 from bot.domain.audit import link
@@ -121,7 +121,7 @@ async def _writing(url: str) -> Finding:
 def _encryption_key(settings: Settings, held: Held) -> Finding | None:
     if not held.sealed:
         return None
-    sealer = bootstrap.build_sealer(settings)
+    sealer = connections.build_sealer(settings)
     lost = []
     for whose, sealed in sorted(held.sealed.items()):
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.clock import compare_clock
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says, State
@@ -39,7 +39,7 @@ async def check_datadog(case: Case) -> Findings:
         yield says.ok(Check.SITE, site.name)
     try:
         require_datadog(case.settings)
-        async with bootstrap.open_datadog(case.settings) as accounts:
+        async with connections.open_datadog(case.settings) as accounts:
             async for finding in _accounts(case, accounts):
                 yield finding
     except InvalidSettings as error:

@@ -11,7 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bootstrap
+from bot import connections
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.clock import compare_clock
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
@@ -50,7 +50,7 @@ async def check_slack(case: Case) -> Findings:
             yield says.wrong(Check.BOT_TOKEN, str(error).split("\n")[0].removeprefix("SLACK_BOT_TOKEN "), NEW_TOKEN)
         return
     async with aiohttp.ClientSession() as session:
-        client = bootstrap.build_client(case.settings, session)
+        client = connections.build_client(case.settings, session)
         yield Looking("whether Slack takes the bot's token")
         answer, refusal = await ask(client.auth_test)
         if answer is None:

@@ -1,0 +1,129 @@
+"""What has to be opened and closed: the database, Slack, Datadog, and those who witness the trail's head."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import httpx
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.datadog.accounts import Accounts, Load
+from bot.datadog.client import Datadog
+from bot.datadog.connections import open_http
+from bot.datadog.credentials import Credentials
+from bot.datadog.intake import Intake
+from bot.datadog.sites import Site, find_site
+from bot.domain.accounts import Account
+from bot.evidence.delivery import AppendedFile, Webhook
+from bot.observability import hide_in_logs
+from bot.settings import Settings
+from bot.storage.engine import open_engines
+from bot.storage.sealing import FernetSealer
+from bot.storage.store import SqlStore
+from bot.use_cases.pace import CALL_LIMIT
+from bot.use_cases.witness_head import Tell
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The connections of a process: one pool to Slack, one to Datadog."""
+
+    slack: aiohttp.ClientSession
+    datadog: httpx.AsyncClient
+
+
+@contextlib.asynccontextmanager
+async def open_lines() -> AsyncIterator[Lines]:
+    """Both pools. Nothing is connected yet."""
+    async with open_http() as datadog, aiohttp.ClientSession() as slack:
+        yield Lines(slack, datadog)
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The database, ready to read and write."""
+    writer, reader = open_engines(settings.database_url.get_secret_value())
+    key = settings.audit_key.get_secret_value().encode() or None
+    store = SqlStore(writer, reader, key)
+    store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def no_accounts() -> list[Account]:
+    """For those who need the environment's own account only."""
+    return []
+
+
+@contextlib.asynccontextmanager
+async def open_datadog(
+    settings: Settings, load: Load = no_accounts, site: Site | None = None
+) -> AsyncIterator[Accounts]:
+    """As `read_accounts`, over a pool of their own."""
+    async with open_http() as http:
+        yield await read_accounts(settings, http, load, site)
+
+
+async def read_accounts(settings: Settings, http: httpx.AsyncClient, load: Load, site: Site | None) -> Accounts:
+    """The clients of all Datadog accounts, over one pool of connections. Raises InvalidSettings for a site it can't use.
+
+    `load` names the accounts beside the environment's own. `site` is given by the sandbox, whose links lead to its own
+    Datadog.
+    """
+    site = site or find_site(settings.dd_site)
+    if site.warning:
+        log.warning("%s", site.warning)
+    base_url = settings.dd_api_url or site.api_url
+    own = Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)
+    accounts = Accounts(own, http, os.environ, settings.dd_api_url, load, hide_in_logs)
+    await accounts.refresh()
+    return accounts
+
+
+def build_sealer(settings: Settings) -> FernetSealer:
+    """ENCRYPTION_KEY (several, newest first, for rotation), else a key derived from a secret that every replica has."""
+    keys = [key for key in settings.encryption_key.get_secret_value().replace(",", " ").split() if key]
+    fallback = settings.slack_signing_secret.get_secret_value() or settings.slack_bot_token.get_secret_value()
+    return FernetSealer(keys or [fallback])
+
+
+def build_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """Slack's Web API over one shared session. Nothing is repeated by itself: the outbox does that, and knows what it sent."""
+    return AsyncWebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        session=session,
+        timeout=15,
+        retry_handlers=[],
+    )
+
+
+def build_witnesses(settings: Settings, lines: Lines) -> dict[str, Tell]:
+    """Whom the head of the trail is told to, by the names that the database knows them by."""
+    witnesses: dict[str, Tell] = {}
+    if settings.audit_witness_path:
+        witnesses["path"] = AppendedFile(Path(settings.audit_witness_path))
+    if url := settings.audit_witness_url.get_secret_value():
+        witnesses["url"] = Webhook(lines.slack, url)
+    if kind := settings.audit_witness_datadog:
+        key = settings.dd_api_key.get_secret_value()
+        witnesses["datadog"] = Intake(lines.datadog, find_site(settings.dd_site), key, settings.dd_api_url, kind)
+    return witnesses
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
+        api_key=settings.dd_api_key.get_secret_value(),
+        app_key=settings.dd_app_key.get_secret_value(),
+        access_token=settings.dd_access_token.get_secret_value(),
+    )
