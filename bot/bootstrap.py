@@ -18,11 +18,13 @@ from bot.connections import open_lines
 from bot.datadog.sites import Site
 from bot.domain.errors import NotRecorded, SlackUnavailable
 from bot.domain.replicas import Replica
+from bot.instruments import Instruments, Watched, build_instruments, watching
 from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.directory import SlackDirectory
 from bot.slack.heard import Heard
 from bot.socket import connected
+from bot.storage.samples import CHANNEL
 from bot.storage.store import SqlStore
 from bot.web import build_web
 from bot.workspace import Workspace, at_work, open_workspace
@@ -37,20 +39,23 @@ class Bot:
     app: AsyncApp
     web: web.Application
     heard: Heard
+    instruments: Instruments
 
 
 @contextlib.asynccontextmanager
 async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterator[Bot]:
     """The whole bot, connected to nothing yet but its database."""
-    async with open_lines() as lines, open_workspace(settings, lines, site) as workspace:
+    instruments = build_instruments()
+    async with open_lines(instruments.telemetry) as lines, open_workspace(settings, lines, site) as workspace:
         heard = Heard()
         # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(workspace.client, secret, workspace.directory, workspace.switchboard, heard)
         takes_events = not settings.socket_mode
         ready = partial(_missing, workspace.store, workspace.directory)
-        application = build_web(app, ready, heard, takes_events=takes_events)
-        yield Bot(workspace.store, workspace, app, application, heard)
+        page = None if settings.metrics_apart else instruments.page.metrics
+        application = build_web(app, ready, heard, page, takes_events=takes_events)
+        yield Bot(workspace.store, workspace, app, application, heard, instruments)
 
 
 @contextlib.asynccontextmanager
@@ -60,6 +65,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         runner = web.AppRunner(bot.web, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        await stack.enter_async_context(watching(bot.instruments, partial(_watched, bot), settings))
         await stack.enter_async_context(at_work(bot.workspace, _describe(bot, settings)))
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
@@ -93,6 +99,12 @@ def _describe(bot: Bot, settings: Settings) -> Callable[[datetime], Replica]:
         )
 
     return describe
+
+
+def _watched(bot: Bot) -> dict[str, Watched]:
+    """Each workspace by its name, which the only one has no need of."""
+    settings, witnesses = bot.workspace.settings, list(bot.workspace.witnesses)
+    return {"": Watched(bot.workspace.store, [*witnesses, CHANNEL] if settings.audit_channel else witnesses)}
 
 
 async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:

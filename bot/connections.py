@@ -11,7 +11,6 @@ from pathlib import Path
 
 import aiohttp
 import httpx
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.datadog.accounts import Accounts, Load
 from bot.datadog.client import Datadog
@@ -23,10 +22,12 @@ from bot.domain.accounts import Account
 from bot.evidence.delivery import AppendedFile, Webhook
 from bot.observability import hide_in_logs
 from bot.settings import Settings
+from bot.slack.client import SlackClient
 from bot.storage.engine import open_engines
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases.pace import CALL_LIMIT
+from bot.use_cases.telemetry import Telemetry
 from bot.use_cases.witness_head import Tell
 
 log = logging.getLogger(__name__)
@@ -34,25 +35,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The connections of a process: one pool to Slack, one to Datadog."""
+    """The connections of a process: one pool to Slack, one to Datadog, and whom both are told of."""
 
     slack: aiohttp.ClientSession
     datadog: httpx.AsyncClient
+    telemetry: Telemetry
 
 
 @contextlib.asynccontextmanager
-async def open_lines() -> AsyncIterator[Lines]:
+async def open_lines(telemetry: Telemetry) -> AsyncIterator[Lines]:
     """Both pools. Nothing is connected yet."""
     async with open_http() as datadog, aiohttp.ClientSession() as slack:
-        yield Lines(slack, datadog)
+        yield Lines(slack, datadog, telemetry)
 
 
 @contextlib.asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[SqlStore]:
+async def open_store(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[SqlStore]:
     """The database, ready to read and write."""
     writer, reader = open_engines(settings.database_url.get_secret_value())
     key = settings.audit_key.get_secret_value().encode() or None
-    store = SqlStore(writer, reader, key)
+    store = SqlStore(writer, reader, key, telemetry)
     store.start()
     try:
         yield store
@@ -74,7 +76,9 @@ async def open_datadog(
         yield await read_accounts(settings, http, load, site)
 
 
-async def read_accounts(settings: Settings, http: httpx.AsyncClient, load: Load, site: Site | None) -> Accounts:
+async def read_accounts(
+    settings: Settings, http: httpx.AsyncClient, load: Load, site: Site | None, telemetry: Telemetry | None = None
+) -> Accounts:
     """The clients of all Datadog accounts, over one pool of connections. Raises InvalidSettings for a site it can't use.
 
     `load` names the accounts beside the environment's own. `site` is given by the sandbox, whose links lead to its own
@@ -84,8 +88,8 @@ async def read_accounts(settings: Settings, http: httpx.AsyncClient, load: Load,
     if site.warning:
         log.warning("%s", site.warning)
     base_url = settings.dd_api_url or site.api_url
-    own = Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT)
-    accounts = Accounts(own, http, os.environ, settings.dd_api_url, load, hide_in_logs)
+    own = Datadog(_credentials(settings), base_url, http, site, total_timeout=CALL_LIMIT, telemetry=telemetry)
+    accounts = Accounts(own, http, os.environ, settings.dd_api_url, load, hide_in_logs, telemetry)
     await accounts.refresh()
     return accounts
 
@@ -97,9 +101,10 @@ def build_sealer(settings: Settings) -> FernetSealer:
     return FernetSealer(keys or [fallback])
 
 
-def build_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
+def build_client(settings: Settings, session: aiohttp.ClientSession, telemetry: Telemetry | None = None) -> SlackClient:
     """Slack's Web API over one shared session. Nothing is repeated by itself: the outbox does that, and knows what it sent."""
-    return AsyncWebClient(
+    return SlackClient(
+        telemetry or Telemetry(),
         token=settings.slack_bot_token.get_secret_value(),
         base_url=settings.slack_api_url,
         session=session,

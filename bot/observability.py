@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pythonjsonlogger.json import JsonFormatter
 
 from bot.domain.redaction import Redactor
+from bot.use_cases.telemetry import REQUEST
 
 # Anything shaped like a token or a one-time URL is hidden even where it isn't one of ours.
 SHAPES = re.compile(
@@ -22,7 +23,7 @@ SHORTEST = 6  # characters; hiding shorter values would leave holes in every wor
 _OWN = frozenset(vars(logging.makeLogRecord({})))
 
 # Libraries whose INFO holds bodies, signatures or URLs.
-NOISY = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp.access", "alembic")
+NOISY = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp.access", "alembic", "opentelemetry", "urllib3")
 
 
 class Redaction(logging.Filter):
@@ -56,6 +57,24 @@ class Redaction(logging.Filter):
         return True
 
 
+class OnBehalfOf(logging.Filter):
+    """Notes the request that is worked on, so that one id finds every line of it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if request := REQUEST.get():
+            record.request = request
+        return True
+
+
+class Line(logging.Formatter):
+    """A line of text, with the request at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = super().formatMessage(record)
+        request = getattr(record, "request", "")
+        return f"{line} [request {request}]" if request else line
+
+
 def hide_in_logs(secret: str) -> None:
     """Have a secret that was not known at the start taken out of every line from now on."""
     for handler in logging.getLogger().handlers:
@@ -67,12 +86,13 @@ def hide_in_logs(secret: str) -> None:
 def configure_logging(level: str, form: str, secrets: Iterable[str]) -> None:
     """Send every log line to standard error, redacted."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(OnBehalfOf())
     handler.addFilter(Redaction(secrets))
     if form == "json":
         names = "%(asctime)s %(levelname)s %(name)s %(message)s"
         handler.setFormatter(JsonFormatter(names, rename_fields={"asctime": "time", "levelname": "level"}))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        handler.setFormatter(Line("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

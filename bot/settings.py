@@ -67,12 +67,19 @@ class Settings(BaseModel):
     policy_file: Path = Field(default=Path("workflows.yml"), alias="POLICY_FILE")
     host: str = Field(default="127.0.0.1", alias="HOST")
     port: int = Field(default=3000, ge=0, le=65535, alias="PORT")
+    metrics_host: str = Field(default="", alias="METRICS_HOST")
+    metrics_port: int = Field(default=0, ge=0, le=65535, alias="METRICS_PORT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", alias="LOG_LEVEL")
     log_format: Literal["text", "json"] = Field(default="text", alias="LOG_FORMAT")
 
     @property
     def socket_mode(self) -> bool:
         return bool(self.slack_app_token.get_secret_value())
+
+    @property
+    def metrics_apart(self) -> bool:
+        """Whether /metrics has an address of its own; else it is where the rest is."""
+        return bool(self.metrics_port)
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -182,6 +189,13 @@ def _check(settings: Settings) -> list[str]:
             "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
         )
     problems += _check_witnesses(settings)
+    if settings.metrics_host and not settings.metrics_port:
+        problems.append("METRICS_HOST is set without METRICS_PORT. Set both, or neither to have /metrics on PORT.")
+    if settings.metrics_port and (settings.metrics_host or settings.host, settings.metrics_port) == (
+        settings.host,
+        settings.port,
+    ):
+        problems.append("METRICS_PORT is PORT. Choose another, or leave it out to have /metrics there.")
     if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
     return problems

@@ -12,20 +12,29 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bot.use_cases.telemetry import Telemetry
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds before a fallen loop is started again; each time twice as long
 
 log = logging.getLogger(__name__)
 
 
-async def supervise(name: str, loop: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+async def supervise(
+    name: str,
+    loop: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    stop: asyncio.Event,
+    telemetry: Telemetry | None = None,
+) -> None:
     """Run the loop until it returns, which it does some time after `stop` is set.
 
     Where it has fallen before that, it is started once more at the stop, for what it has to do last.
     """
-    pause = SHORTEST_PAUSE
+    pause, telemetry = SHORTEST_PAUSE, telemetry or Telemetry()
     while True:
         last, begun = stop.is_set(), time.monotonic()
+        telemetry.loop(name, "begun")
         error = await _fall(asyncio.create_task(loop(stop), name=name))
+        telemetry.loop(name, "ended" if error is None else "fallen")
         if error is None:
             return
         if last:

@@ -20,10 +20,14 @@ FORM = "application/x-www-form-urlencoded"
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[str | None]]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def build_web(app: AsyncApp, ready: Check, heard: Heard, *, takes_events: bool) -> web.Application:
-    """The web application. `ready` says what is missing, or None. In Socket Mode nothing comes to /slack/events."""
+def build_web(
+    app: AsyncApp, ready: Check, heard: Heard, metrics: Handler | None, *, takes_events: bool
+) -> web.Application:
+    """The web application. `ready` says what is missing, or None. In Socket Mode nothing comes to /slack/events; `metrics`
+    is None where they have an address of their own."""
 
     async def events(request: web.Request) -> web.Response:
         answer = await _dispatch(app, request)
@@ -44,6 +48,8 @@ def build_web(app: AsyncApp, ready: Check, heard: Heard, *, takes_events: bool) 
         application.router.add_post("/slack/events", events)
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
+    if metrics is not None:
+        application.router.add_get("/metrics", metrics)
     return application
 
 

@@ -48,6 +48,7 @@ from bot.storage.one_time_codes import TotpCodes
 from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.report_replica import report
+from bot.use_cases.telemetry import Telemetry
 from bot.use_cases.tend_approvals import tend
 from bot.use_cases.tend_runs import RunWorker
 from bot.use_cases.watch_definitions import watch
@@ -69,14 +70,16 @@ class Workspace:
     worker: RunWorker
     announcer: Announcer
     witnesses: dict[str, Tell]
+    telemetry: Telemetry
 
 
 @contextlib.asynccontextmanager
 async def open_workspace(settings: Settings, lines: Lines, site: Site | None) -> AsyncIterator[Workspace]:
     """A workspace by its own settings, connected to nothing yet but its database."""
-    async with open_store(settings) as store:
-        datadog = await read_accounts(settings, lines.datadog, lambda: store.read(lambda tx: tx.accounts()), site)
-        client = build_client(settings, lines.slack)
+    async with open_store(settings, lines.telemetry) as store:
+        load, telemetry = partial(store.read, lambda tx: tx.accounts()), lines.telemetry
+        datadog = await read_accounts(settings, lines.datadog, load, site, telemetry)
+        client = build_client(settings, lines.slack, telemetry)
         directory = SlackDirectory(client)
         sealer, link = build_sealer(settings), partial(_link, datadog)
         announcer = Announcer(store, client, directory, link, settings.audit_channel)
@@ -86,7 +89,7 @@ async def open_workspace(settings: Settings, lines: Lines, site: Site | None) ->
             sealer=sealer,
             codes=TotpCodes(sealer),
             directory=directory,
-            voice=Voice(client, lines.slack),
+            voice=Voice(client, lines.slack, telemetry),
             client=client,
             start=worker.start,
             wake=partial(_wake, worker, announcer),
@@ -100,9 +103,11 @@ async def open_workspace(settings: Settings, lines: Lines, site: Site | None) ->
             auditors=settings.auditors,
             command=settings.slack_command,
         )
-        switchboard = Switchboard(build_table(context), context.voice)
+        switchboard = Switchboard(build_table(context), context.voice, telemetry)
         witnesses = build_witnesses(settings, lines)
-        yield Workspace(settings, store, datadog, client, directory, switchboard, worker, announcer, witnesses)
+        yield Workspace(
+            settings, store, datadog, client, directory, switchboard, worker, announcer, witnesses, telemetry
+        )
 
 
 @contextlib.asynccontextmanager
@@ -110,17 +115,18 @@ async def at_work(workspace: Workspace, describe: Callable[[datetime], Replica])
     """Do what is due until left; then drain what is in flight, and tell Slack the last of it."""
     stopping, all_told = asyncio.Event(), asyncio.Event()
     store, worker, announcer = workspace.store, workspace.worker, workspace.announcer
+    go = partial(supervise, telemetry=workspace.telemetry)
     loops = [
-        asyncio.create_task(supervise("run worker", worker.tend, stopping)),
-        asyncio.create_task(supervise("approvals", partial(tend, store, announcer.wake), stopping)),
-        asyncio.create_task(supervise("definitions", partial(watch, workspace.datadog, recompile, store), stopping)),
-        asyncio.create_task(supervise("announcer", announcer.announce, all_told)),
-        asyncio.create_task(supervise("replica", partial(report, describe, store), stopping)),
+        asyncio.create_task(go("run worker", worker.tend, stopping)),
+        asyncio.create_task(go("approvals", partial(tend, store, announcer.wake), stopping)),
+        asyncio.create_task(go("definitions", partial(watch, workspace.datadog, recompile, store), stopping)),
+        asyncio.create_task(go("announcer", announcer.announce, all_told)),
+        asyncio.create_task(go("replica", partial(report, describe, store), stopping)),
     ]
     if workspace.witnesses:
         sign = Signer(workspace.settings.audit_signing_key.get_secret_value())
         heads = partial(tell_heads, store, sign, workspace.witnesses)
-        loops.append(asyncio.create_task(supervise("witnesses", heads, all_told)))
+        loops.append(asyncio.create_task(go("witnesses", heads, all_told)))
     try:
         yield
     finally:

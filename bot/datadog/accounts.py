@@ -13,6 +13,7 @@ from bot.datadog.credentials import Credentials
 from bot.datadog.sites import Site, find_site
 from bot.domain.accounts import DEFAULT_ACCOUNT, Account
 from bot.domain.errors import InvalidSettings
+from bot.use_cases.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Accounts:
         base_url: str,
         load: Load,
         keep_secret: Callable[[str], None],
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._default = default
         self._http = http
@@ -40,6 +42,7 @@ class Accounts:
         self._base_url = base_url
         self._load = load
         self._keep_secret = keep_secret
+        self._telemetry = telemetry
         self._clients: dict[str, tuple[Account, Datadog]] = {}
 
     def get(self, name: str) -> Datadog | None:
@@ -73,7 +76,7 @@ class Accounts:
             app_key=self._secret(account.app_key_env),
             access_token=self._secret(account.access_token_env),
         )
-        return Datadog(credentials, self._base_url or site.api_url, self._http, site)
+        return Datadog(credentials, self._base_url or site.api_url, self._http, site, telemetry=self._telemetry)
 
     def _kept(self, account: Account) -> tuple[Account, Datadog] | None:
         known = self._clients.get(account.name)

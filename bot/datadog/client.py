@@ -23,6 +23,7 @@ from bot.datadog.failures import lost_words, raise_for_status
 from bot.datadog.sites import Site
 from bot.domain.errors import DatadogError, DatadogForbidden, DatadogRefused, DatadogUnreachable, OutcomeUnknown
 from bot.domain.workflows import Instance, InstancePage, WorkflowDefinition, WorkflowPage
+from bot.use_cases.telemetry import Telemetry
 
 T = TypeVar("T")
 
@@ -56,13 +57,21 @@ class Datadog:
     """
 
     def __init__(
-        self, credentials: Credentials, base_url: str, http: httpx.AsyncClient, site: Site, *, total_timeout: float = 25
+        self,
+        credentials: Credentials,
+        base_url: str,
+        http: httpx.AsyncClient,
+        site: Site,
+        *,
+        total_timeout: float = 25,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.site = site
         self._credentials = credentials
         self._base_url = base_url.rstrip("/")
         self._http = http
         self._total_timeout = total_timeout
+        self._telemetry = telemetry or Telemetry()
 
     def __repr__(self) -> str:
         return f"Datadog({self.site.name!r})"
@@ -78,10 +87,11 @@ class Datadog:
             content = wire.execution_request(payload)
         except ValueError as error:
             raise DatadogRefused(f"{error} Nothing was started.") from None
-        answer = await self._send("POST", path, OutcomeUnknown, content=content)
         hidden = [text for text in _texts(payload) if text not in payload]
-        self._check(answer, OutcomeUnknown, "workflows_run", hidden)
-        return _readable(wire.read_started, answer, OutcomeUnknown)
+        with self._telemetry.call("datadog", "execute"):
+            answer = await self._send("POST", path, OutcomeUnknown, content=content)
+            self._check(answer, OutcomeUnknown, "workflows_run", hidden)
+            return _readable(wire.read_started, answer, OutcomeUnknown)
 
     def execute_url(self, workflow_id: str) -> str:
         """Where a start of the workflow is sent."""
@@ -89,23 +99,23 @@ class Datadog:
 
     async def get_instance(self, workflow_id: str, instance_id: str) -> Instance:
         """One instance with its steps. 404 in the first seconds after a start means "not visible yet"."""
-        answer = await self._ask("GET", _path("workflows", workflow_id, "instances", instance_id))
+        answer = await self._ask("get_instance", "GET", _path("workflows", workflow_id, "instances", instance_id))
         return _readable(lambda body: wire.read_instance(body, self.site, workflow_id), answer, DatadogUnreachable)
 
     async def list_instances(self, workflow_id: str, page_size: int = 10, page_number: int = 0) -> InstancePage:
         """A page of instances, newest first. `page_size` is at most 100, `page_number` starts at 0."""
         query = {"page[size]": page_size, "page[number]": page_number}
-        answer = await self._ask("GET", _path("workflows", workflow_id, "instances"), query)
+        answer = await self._ask("list_instances", "GET", _path("workflows", workflow_id, "instances"), query)
         return _readable(lambda body: wire.read_instances(body, self.site, workflow_id), answer, DatadogUnreachable)
 
     async def cancel_instance(self, workflow_id: str, instance_id: str) -> None:
         """Ask Datadog to cancel. It does so a little later: look at the instance for the end. Safe to repeat."""
         path = _path("workflows", workflow_id, "instances", instance_id, "cancel")
-        await self._ask("PUT", path, scope="workflows_run")
+        await self._ask("cancel_instance", "PUT", path, scope="workflows_run")
 
     async def get_workflow(self, workflow_id: str) -> WorkflowDefinition:
         """The workflow with its inputs."""
-        answer = await self._ask("GET", _path("workflows", workflow_id))
+        answer = await self._ask("get_workflow", "GET", _path("workflows", workflow_id))
         return _readable(wire.read_workflow, answer, DatadogUnreachable)
 
     async def list_workflows(
@@ -117,9 +127,8 @@ class Datadog:
             parameters["filter[query]"] = query
         if include_unpublished:
             parameters["filter[includeUnpublished]"] = "true"
-        return _readable(
-            wire.read_workflows, await self._ask("GET", _path("workflows"), parameters), DatadogUnreachable
-        )
+        answer = await self._ask("list_workflows", "GET", _path("workflows"), parameters)
+        return _readable(wire.read_workflows, answer, DatadogUnreachable)
 
     async def validate_keys(self) -> KeyCheck | None:
         """Whether the keys are valid on this site; that says nothing about workflows. None for an access token."""
@@ -144,17 +153,24 @@ class Datadog:
 
     async def _accepts(self, path: str) -> _Answer | None:
         try:
-            return await self._ask("GET", path)
+            return await self._ask("validate_keys", "GET", path)
         except DatadogForbidden:
             return None
 
     async def _ask(
-        self, method: str, path: str, query: Mapping[str, str | int] | None = None, *, scope: str = "workflows_read"
+        self,
+        call: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        *,
+        scope: str = "workflows_read",
     ) -> _Answer:
-        """A request that may be repeated, and its good answer."""
-        answer = await self._send(method, path, DatadogUnreachable, query=query)
-        self._check(answer, DatadogUnreachable, scope, ())
-        return answer
+        """A request that may be repeated, and its good answer. `call` is the name that telemetry knows it by."""
+        with self._telemetry.call("datadog", call):
+            answer = await self._send(method, path, DatadogUnreachable, query=query)
+            self._check(answer, DatadogUnreachable, scope, ())
+            return answer
 
     async def _send(
         self,

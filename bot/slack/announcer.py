@@ -30,6 +30,7 @@ from bot.slack.posting import Posting, is_closed
 from bot.slack.witness import Witness, retry_after
 from bot.use_cases import pace
 from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Directory, Message, Store, Writing
+from bot.use_cases.telemetry import REQUEST
 
 LEASE = timedelta(seconds=60)
 BATCH = 50
@@ -152,9 +153,11 @@ class Announcer:
 
     async def _tell(self, message: Message) -> float | None:
         """Tell one. Returns the seconds to wait where Slack limits us."""
+        REQUEST.set("")  # what is told here is told on behalf of one run after the other
         found = await self._what(message)
         if found is None:
             return None
+        REQUEST.set(found.run.request_id)
         try:
             await self._tell_found(found, message)
         except SlackApiError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from bot.slack.error_text import slack_refused, unexpected
 from bot.slack.heard import Heard
 from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
 from bot.slack.voice import Voice
+from bot.use_cases.telemetry import REQUEST, Telemetry, Work
 
 Listener = Callable[[Incoming], Awaitable[None]]
 Table = Mapping[tuple[str, str], Listener]
@@ -37,26 +39,30 @@ log = logging.getLogger(__name__)
 class Switchboard:
     """Finds the listener, gives it its time, and answers for it when that is over. Keeps its work so that it can be drained."""
 
-    def __init__(self, table: Table, voice: Voice) -> None:
+    def __init__(self, table: Table, voice: Voice, telemetry: Telemetry) -> None:
         self._table = table
         self._voice = voice
+        self._telemetry = telemetry
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, body: Mapping[str, Any]) -> BoltResponse:
         """What Slack is answered, within its time."""
-        key = address(body)
+        began, key, outcome = time.perf_counter(), address(body), "in time"
         listener = self._table.get(key)
         if listener is None:
+            self._telemetry.answered(key[0], "nobody", time.perf_counter() - began)
             return _answer_for_nobody(key)
         incoming = read_incoming(body, Reply())
-        task = asyncio.create_task(self._run(listener, incoming))
+        task = asyncio.create_task(self._work(key, listener, incoming))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            return await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT)
+            await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT)
         except TimeoutError:
-            incoming.reply.ack(_late_answer(key[0]))
-            return incoming.reply.answered.result()
+            if incoming.reply.ack(_late_answer(key[0])):
+                outcome = "late"
+        self._telemetry.answered(key[0], outcome, time.perf_counter() - began)
+        return incoming.reply.answered.result()
 
     async def drain(self, seconds: float) -> None:
         """Wait for the work that has been acknowledged already; what isn't done by then is cancelled."""
@@ -66,15 +72,23 @@ class Switchboard:
             for task in late:
                 task.cancel()
 
-    async def _run(self, listener: Listener, incoming: Incoming) -> None:
+    async def _work(self, key: tuple[str, str], listener: Listener, incoming: Incoming) -> None:
+        REQUEST.set(incoming.request_id)  # of this task, and of all that come from it
+        with self._telemetry.request(*key) as work:
+            await self._run(listener, incoming, work)
+
+    async def _run(self, listener: Listener, incoming: Incoming, work: Work) -> None:
         try:
             await listener(incoming)
         except WorkflowBotError as error:
+            work.outcome = "explained"
             await self._tell(incoming, f":warning: {escape(str(error))}")
         except SlackApiError as error:
+            work.outcome = "refused by slack"
             log.error("Slack refused a call in request %s: %s", incoming.request_id, error.response.get("error"))
             await self._tell(incoming, slack_refused(str(error.response.get("error")), incoming.request_id))
         except Exception:  # a surprise: the person hears of it, and the log holds it whole
+            work.outcome = "error"
             log.exception("unexpected error in request %s", incoming.request_id)
             await self._tell(incoming, unexpected(incoming.request_id))
         finally:

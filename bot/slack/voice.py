@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.blocks.modals import notice
 from bot.slack.incoming import Incoming
+from bot.use_cases.telemetry import Telemetry
 
 # The only places that Slack makes response URLs for (Slack docs: interactivity/handling-user-interaction).
 SLACK_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -23,9 +24,10 @@ log = logging.getLogger(__name__)
 class Voice:
     """Answers that only the person who asked can see."""
 
-    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
+    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession, telemetry: Telemetry) -> None:
         self._client = client
         self._session = session
+        self._telemetry = telemetry
         self._stand_in = _origin(client.base_url) if urlsplit(client.base_url).scheme == "http" else None
 
     async def tell(self, incoming: Incoming, title: str, words: str, blocks: list[Any] | None = None) -> None:
@@ -69,13 +71,19 @@ class Voice:
         if not url or not self._may_post_to(url):
             return False
         incoming.reply.ack()
-        try:
-            async with self._session.post(url, json=body, timeout=TIMEOUT, allow_redirects=False) as response:
-                if response.status == 200:
-                    return True
-                log.warning("a response URL answered %s", response.status)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("a response URL could not be reached: %s", type(error).__name__)
+        return await self._post(url, body)
+
+    async def _post(self, url: str, body: dict[str, Any]) -> bool:
+        with self._telemetry.call("slack", "response_url") as call:
+            try:
+                async with self._session.post(url, json=body, timeout=TIMEOUT, allow_redirects=False) as response:
+                    if response.status == 200:
+                        return True
+                    call.outcome = "refused"
+                    log.warning("a response URL answered %s", response.status)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                call.outcome = "unreachable"
+                log.warning("a response URL could not be reached: %s", type(error).__name__)
         return False
 
     def _may_post_to(self, url: str) -> bool:

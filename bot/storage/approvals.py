@@ -20,6 +20,7 @@ class ApprovalRows:
 
     connection: sa.Connection
     now: datetime
+    waited: list[tuple[str, float]]
 
     def standing(self, run_id: str) -> Standing | None:
         """The run's approval with its answers, or None where it needs none."""
@@ -76,7 +77,11 @@ class ApprovalRows:
             .returning(approvals)
         )
         row = self.connection.execute(statement).one_or_none()
-        return None if row is None else _approval(row)
+        if row is None:
+            return None
+        if (decided_at := changes.get("decided_at")) is not None:
+            self.waited.append((after.value, (decided_at - before.asked_at).total_seconds()))
+        return _approval(row)
 
     def _standing(self, row: Any) -> Standing:
         query = sa.select(reviews).where(reviews.c.run_id == row.run_id).order_by(reviews.c.at, reviews.c.user_id)

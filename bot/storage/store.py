@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +30,9 @@ from bot.storage.outbox import OutboxRows
 from bot.storage.policy import PolicyRows
 from bot.storage.replicas import ReplicaRows
 from bot.storage.runs import RunRows
+from bot.storage.samples import SampleRows
 from bot.storage.witnesses import WitnessRows
+from bot.use_cases.telemetry import Telemetry
 
 T = TypeVar("T")
 
@@ -50,12 +54,14 @@ class Transaction(
     WitnessRows,
     OutboxRows,
     ReplicaRows,
+    SampleRows,
 ):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
     connection: sa.Connection
     now: datetime
     recorded: list[Entry] = field(default_factory=list)
+    waited: list[tuple[str, float]] = field(default_factory=list)  # how approvals were decided, after so many seconds
 
     def record(self, entry: Entry) -> None:
         """Have the act recorded in this transaction's commit."""
@@ -67,6 +73,8 @@ class _Waiting:
     work: Callable[[Any], Any]
     done: asyncio.Future[Any]
     starts: bool
+    recorded: Sequence[Entry] = ()
+    waited: Sequence[tuple[str, float]] = ()
 
 
 class SqlStore:
@@ -76,10 +84,13 @@ class SqlStore:
     loop, of which an asynchronous driver takes several.
     """
 
-    def __init__(self, writer: sa.Engine, reader: sa.Engine, audit_key: bytes | None) -> None:
+    def __init__(
+        self, writer: sa.Engine, reader: sa.Engine, audit_key: bytes | None, telemetry: Telemetry | None = None
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._audit_key = audit_key
+        self._telemetry = telemetry or Telemetry()
         self._writing = ThreadPoolExecutor(1, "database-writer")
         self._reading = ThreadPoolExecutor(READERS, "database-reader")
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
@@ -102,13 +113,14 @@ class SqlStore:
 
         Raises NotRecorded when the database can't be read.
         """
-        try:
+        with self._telemetry.database("read"):
+            try:
+                return await self._ask(question)
+            except NotRecorded as error:
+                if not getattr(error.__cause__, "connection_invalidated", False):
+                    raise
+            # The database had ended the connection, as after a failover. The pool has dropped it, and reading changes nothing.
             return await self._ask(question)
-        except NotRecorded as error:
-            if not getattr(error.__cause__, "connection_invalidated", False):
-                raise
-        # The database had ended the connection, as after a failover. The pool has dropped it, and reading changes nothing.
-        return await self._ask(question)
 
     async def write(self, work: Callable[[Any], T], *, starts: bool = False) -> T:
         """Commit `work`, and the audit entries it records, in one transaction. Raises NotRecorded: then nothing is changed.
@@ -120,13 +132,17 @@ class SqlStore:
         if self._closed:
             raise NotRecorded("The bot is stopping, so nothing was done. Try again in a moment.")
         waiting = _Waiting(work, asyncio.get_running_loop().create_future(), starts)
-        self._queue.put_nowait(waiting)
-        return await asyncio.shield(waiting.done)
+        with self._telemetry.database("write") as transaction:
+            self._queue.put_nowait(waiting)
+            result: T = await asyncio.shield(waiting.done)
+            transaction.recorded = waiting.recorded
+        return result
 
     async def _ask(self, question: Callable[[Any], T]) -> T:
         if self._closed:
             raise NotRecorded("The bot is stopping. Try again in a moment.")
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._answer, question)
+        answer = contextvars.copy_context().run  # so that what is logged there names the request too
+        return await asyncio.get_running_loop().run_in_executor(self._reading, answer, self._answer, question)
 
     def _answer(self, question: Callable[[Any], T]) -> T:
         with _database_errors("read"), self._reader.connect() as connection:
@@ -178,19 +194,24 @@ class SqlStore:
             _settle(waiting, result)
 
     async def _in_writer(self, group: list[_Waiting]) -> list[Any]:
-        works, starts = [waiting.work for waiting in group], any(waiting.starts for waiting in group)
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, works, starts)
+        began = time.perf_counter()
+        results = await asyncio.get_running_loop().run_in_executor(self._writing, self._transaction, group)
+        entries = [entry for waiting in group for entry in waiting.recorded]
+        waited = [one for waiting in group for one in waiting.waited]
+        self._telemetry.committed(len(group), time.perf_counter() - began, entries, waited)
+        return results
 
-    def _transaction(self, works: list[Callable[[Any], Any]], starts: bool) -> list[Any]:
+    def _transaction(self, group: list[_Waiting]) -> list[Any]:
         with _database_errors("write"), self._writer.begin() as connection:
-            if starts:
+            if any(waiting.starts for waiting in group):
                 Transaction(connection, datetime.now(UTC)).hold_limits()
             now = _now(connection)  # after any wait, so that it is not the past
             entries: list[Entry] = []
             results = []
-            for work in works:
+            for waiting in group:
                 transaction = Transaction(connection, now)
-                results.append(work(transaction))
+                results.append(waiting.work(transaction))
+                waiting.recorded, waiting.waited = transaction.recorded, transaction.waited
                 entries += transaction.recorded
             append(connection, entries, self._audit_key)
             return results

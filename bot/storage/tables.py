@@ -182,6 +182,13 @@ runs = sa.Table(
         sqlite_where=sa.text("due IS NOT NULL"),
         postgresql_where=sa.text("due IS NOT NULL"),
     ),
+    # Likewise, for counting them: also those that nothing is due for.
+    sa.Index(
+        "ix_runs_open",
+        "state",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
 )
 
 audit_records = sa.Table(

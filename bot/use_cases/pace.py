@@ -15,6 +15,7 @@ LONGEST_PAUSE = 15.0  # seconds between them while the database is away
 
 DEFINITIONS = 300.0  # seconds between comparisons of the whole catalogue with Datadog
 WORD = 15.0  # seconds between the words of a process that serves that it does
+SAMPLES = 15.0  # seconds between looks into the database for what metrics tell of it, while somebody reads them
 
 # Witnessing the head of the audit trail
 HEADS = 300.0  # seconds from one signed head to the next

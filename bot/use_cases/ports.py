@@ -105,6 +105,21 @@ class WitnessState:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What an operator wants to see of a database at a moment: runs that are not over, by state; messages that Slack has still
+    to be told, and how many of them it didn't take at the first attempt; ages in seconds, 0 where there is nothing; the
+    head of the trail, and how far each witness was told."""
+
+    runs: Mapping[State, int]
+    oldest_approval: float
+    messages: int
+    retried: int
+    overdue: float
+    head: int
+    told: Mapping[str, int]
+
+
 class Reading(Protocol):
     """Questions to the database. `now` is its time."""
 
@@ -154,6 +169,7 @@ class Reading(Protocol):
     def may_tamper(self) -> bool: ...
     def heads_due(self, names: Collection[str], *, early: bool) -> bool: ...
     def witness_states(self) -> list[WitnessState]: ...
+    def sample(self) -> Sample: ...
 
 
 class Writing(Reading, Protocol):

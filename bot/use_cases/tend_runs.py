@@ -19,6 +19,7 @@ from bot.use_cases.find_lost_run import find_lost_run
 from bot.use_cases.follow_run import follow
 from bot.use_cases.launch_run import launch, lost_launch
 from bot.use_cases.ports import Accounts, Recompile, Sealer, Store, Writing
+from bot.use_cases.telemetry import REQUEST
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +127,12 @@ class RunWorker:
         task.add_done_callback(lambda done: tasks.pop(done, None))
 
     async def _launch(self, run: Run) -> None:
+        REQUEST.set(run.request_id)
         await self._guard(run, launch(run, self._store, self._datadog, self._sealer, self._recompile))
         self._announce()
 
     async def _look(self, run: Run) -> None:
+        REQUEST.set(run.request_id)
         if run.state is State.UNKNOWN:
             await self._guard(run, find_lost_run(run, self._store, self._datadog))
         else:

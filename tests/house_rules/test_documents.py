@@ -155,6 +155,24 @@ def test_every_audit_act_is_documented_with_an_example_that_has_its_facts_and_no
         assert set(re.findall(r"\*(\w+)\*", part)) == facts.may, act
 
 
+def test_every_metric_is_documented_with_its_type_and_labels_and_no_other() -> None:
+    from prometheus_client import CollectorRegistry
+
+    from bot.metrics.families import PREFIX, Counted, Measured
+
+    registry = CollectorRegistry()
+    metrics = [*vars(Counted(registry)).values(), *vars(Measured(registry)).values()]
+    of = {metric._name: metric._labelnames for metric in metrics}
+    real = set()
+    for family in registry.collect():
+        name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+        real.add((name, family.type, of.get(family.name, ())))
+    page = text(Path("docs/observability.md"))
+    rows = re.findall(rf"^\| `({PREFIX}_\w+)` \| (\w+) \|([^|]*)\| \S", page, re.MULTILINE)
+    told = {(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    assert told == real
+
+
 def test_every_check_of_doctor_is_documented_and_no_other() -> None:
     from bot.cli.doctor.findings import Area, Check
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.observability import HIDDEN, configure_logging, hide_in_logs
+from bot.use_cases.telemetry import REQUEST
 
 SECRET = "correct-horse-battery"
 
@@ -127,3 +128,20 @@ def test_the_level_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     log.error("an error")
     assert "warning" not in stream.getvalue()
     assert "an error" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("form", "shown"), [("text", "began [request abc123]"), ("json", '"request": "abc123"')])
+def test_a_line_says_on_behalf_of_which_request_it_was_written(
+    monkeypatch: pytest.MonkeyPatch, form: str, shown: str
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("INFO", form, [])
+    log.info("before")
+    token = REQUEST.set("abc123")
+    log.info("began")
+    REQUEST.reset(token)
+    log.info("after")
+    before, during, after = stream.getvalue().splitlines()
+    assert shown in during
+    assert "request" not in before + after

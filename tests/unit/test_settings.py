@@ -34,6 +34,8 @@ EVERY = {
     "POLICY_FILE": "/etc/policy.yml",
     "HOST": "0.0.0.0",  # noqa: S104 - only read here, nothing listens
     "PORT": "8080",
+    "METRICS_HOST": "127.0.0.2",
+    "METRICS_PORT": "9090",
     "LOG_LEVEL": "debug",
     "LOG_FORMAT": "json",
 }
@@ -61,6 +63,14 @@ def test_nothing_has_to_be_set_and_empty_means_not_set() -> None:
     assert read_settings(dict.fromkeys(EVERY, " ")) == Settings()
     assert read_settings({}).host == "127.0.0.1"
     assert not read_settings({}).socket_mode
+
+
+def test_metrics_have_an_address_of_their_own_or_none() -> None:
+    assert not read_settings({"PORT": "3000"}).metrics_apart
+    assert read_settings({"PORT": "3000", "METRICS_PORT": "9090"}).metrics_apart
+    assert read_settings({"PORT": "3000", "METRICS_PORT": "3000", "METRICS_HOST": "127.0.0.2"}).metrics_apart
+    assert "METRICS_PORT is PORT" in error_of(PORT="3000", METRICS_PORT="3000")
+    assert "METRICS_HOST is set without METRICS_PORT" in error_of(METRICS_HOST="127.0.0.2")
 
 
 @pytest.mark.parametrize("name", SECRETS)

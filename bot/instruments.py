@@ -1,0 +1,97 @@
+"""By what the process is seen from outside: its metrics, the page with them, and what keeps both up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Histogram
+
+from bot.metrics.counting import Counting
+from bot.metrics.families import Counted, Measured, process_collectors
+from bot.metrics.page import Page
+from bot.metrics.sampled import Sampled
+from bot.settings import Settings
+from bot.supervision import supervise
+from bot.use_cases.ports import Store
+from bot.use_cases.take_samples import Round, take_samples
+
+BEAT = 0.5  # seconds between looks at how much too late the event loop is
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A workspace as it is seen from outside: its database, and whom its trail's head is told to."""
+
+    store: Store
+    witnesses: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """One process's. `telemetry` is what the rooms tell of their work."""
+
+    telemetry: Counting
+    page: Page
+    sampled: Sampled
+    lag: Histogram
+
+
+def build_instruments() -> Instruments:
+    """In a registry of their own: a second bot in one process counts for itself."""
+    registry = CollectorRegistry()
+    process_collectors(registry)
+    counted, measured = Counted(registry), Measured(registry)
+    return Instruments(Counting(counted, measured), Page(registry), Sampled(measured), counted.lag)
+
+
+@contextlib.asynccontextmanager
+async def watching(
+    instruments: Instruments, watched: Callable[[], Mapping[str, Watched]], settings: Settings
+) -> AsyncIterator[None]:
+    """Keep the metrics up to date until left, and serve them on an address of their own where one is set."""
+
+    def stores() -> Mapping[str, Store]:
+        return {name: each.store for name, each in watched().items()}
+
+    def put(found: Round) -> None:
+        instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()})
+
+    stopping = asyncio.Event()
+    sampling = partial(take_samples, stores, instruments.page.is_read, put)
+    loops = [
+        asyncio.create_task(supervise("samples", sampling, stopping, instruments.telemetry)),
+        asyncio.create_task(_beat(instruments.lag)),
+    ]
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.metrics_apart:
+            await stack.enter_async_context(_apart(instruments.page, settings))
+        try:
+            yield
+        finally:
+            stopping.set()
+            loops[1].cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _apart(page: Page, settings: Settings) -> AsyncIterator[None]:
+    runner = web.AppRunner(page.application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.metrics_host or settings.host, settings.metrics_port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _beat(lag: Histogram) -> None:
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(BEAT)
+        lag.observe(max(0.0, time.perf_counter() - before - BEAT))

@@ -1,0 +1,37 @@
+"""The page that Prometheus reads, and whether anybody has read it lately."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+LATELY = 600.0  # seconds for which a scrape counts: then nobody looks, and the database is left alone
+
+
+class Page:
+    """`GET /metrics`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._scraped_at = time.monotonic()  # the first is waited for as if one had just been
+
+    def is_read(self) -> bool:
+        """Whether somebody has scraped lately."""
+        return time.monotonic() - self._scraped_at < LATELY
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Everything there is, in the format that is asked for. In a thread, as it takes milliseconds."""
+        self._scraped_at = time.monotonic()
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body = await asyncio.to_thread(encode, self._registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    def application(self) -> web.Application:
+        """The page alone, for an address of its own."""
+        application = web.Application()
+        application.router.add_get("/metrics", self.metrics)
+        return application

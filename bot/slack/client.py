@@ -1,0 +1,39 @@
+"""Slack's Web API, with a word to telemetry of each call: the one place that every method of the client goes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE
+from bot.use_cases.telemetry import Telemetry
+
+
+class SlackClient(AsyncWebClient):
+    """slack_sdk's client, seen."""
+
+    def __init__(self, telemetry: Telemetry, **options: Any) -> None:
+        super().__init__(**options)
+        self._telemetry = telemetry
+
+    async def api_call(self, api_method: str, **options: Any) -> AsyncSlackResponse:
+        """As slack_sdk's. A method's name is a word of the code."""
+        with self._telemetry.call("slack", api_method) as call:
+            try:
+                return await super().api_call(api_method, **options)
+            except SlackApiError as error:
+                call.outcome = _outcome(error)
+                raise
+            except UNREACHABLE:
+                call.outcome = "unreachable"
+                raise
+
+
+def _outcome(error: SlackApiError) -> str:
+    reason = error.response.get("error")
+    if reason == "ratelimited":
+        return "limited"
+    return "credentials refused" if reason in REFUSED_TOKEN else "refused"
