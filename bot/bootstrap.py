@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket as network
 import uuid
@@ -23,9 +24,10 @@ from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.directory import SlackDirectory
 from bot.slack.heard import Heard
-from bot.socket import connected
+from bot.slack.socket import Socket
 from bot.storage.samples import CHANNEL
 from bot.storage.store import SqlStore
+from bot.supervision import supervise
 from bot.web import build_web
 from bot.workspace import Workspace, at_work, open_workspace
 
@@ -40,6 +42,7 @@ class Bot:
     web: web.Application
     heard: Heard
     instruments: Instruments
+    socket: Socket | None
 
 
 @contextlib.asynccontextmanager
@@ -52,10 +55,12 @@ async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterato
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(workspace.client, secret, workspace.directory, workspace.switchboard, heard)
         takes_events = not settings.socket_mode
-        ready = partial(_missing, workspace.store, workspace.directory)
+        token = settings.slack_app_token.get_secret_value()
+        socket = Socket(app, workspace.client, lines.slack, token, heard) if settings.socket_mode else None
+        ready = partial(_missing, workspace.store, workspace.directory, socket)
         page = None if settings.metrics_apart else instruments.page.metrics
         application = build_web(app, ready, heard, page, takes_events=takes_events)
-        yield Bot(workspace.store, workspace, app, application, heard, instruments)
+        yield Bot(workspace.store, workspace, app, application, heard, instruments, socket)
 
 
 @contextlib.asynccontextmanager
@@ -69,11 +74,23 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         await stack.enter_async_context(at_work(bot.workspace, _describe(bot, settings)))
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
-        if settings.socket_mode:
-            token = settings.slack_app_token.get_secret_value()
-            await stack.enter_async_context(connected(bot.app, bot.workspace.client, bot.heard, token))
+        if bot.socket is not None:
+            await stack.enter_async_context(_listening(bot.socket))
         stack.push_async_callback(site.stop)
         yield int(runner.addresses[0][1])
+
+
+@contextlib.asynccontextmanager
+async def _listening(socket: Socket) -> AsyncIterator[None]:
+    """Take requests over the socket until left. Raises InvalidSettings where Slack refuses the token."""
+    await socket.prove()
+    closing = asyncio.Event()
+    loop = asyncio.create_task(supervise("socket", socket.listen, closing))
+    try:
+        yield
+    finally:
+        closing.set()
+        await loop
 
 
 def _describe(bot: Bot, settings: Settings) -> Callable[[datetime], Replica]:

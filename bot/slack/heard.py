@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.slack.socket_message import Hello
+
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
 
@@ -34,14 +36,9 @@ class Heard:
             self.refused += 1
             self.refused_at = datetime.now(UTC)
 
-    async def socket_message(self, _client: Any, message: Mapping[str, Any], _raw: str | None = None) -> None:
-        """A message on the socket; its first, `hello`, says how many sockets the app has, and which app it is.
-
-        Slack docs: apis/events-api/using-socket-mode.
-        """
-        if message.get("type") == "hello":
-            count, info = message.get("num_connections"), message.get("connection_info") or {}
-            again = self.connected_at is not None  # the socket before may not be closed yet, and be counted too
-            self.connections = max(1, count - again) if isinstance(count, int) else None
-            self.connected_at = datetime.now(UTC)
-            self.app_id = str(info.get("app_id") or "")[:40]
+    def hello(self, hello: Hello) -> None:
+        """A socket was opened: Slack says how many the app has, and which app it is."""
+        again = self.connected_at is not None  # the socket before may not be closed yet, and be counted too
+        self.connections = None if hello.connections is None else max(1, hello.connections - again)
+        self.connected_at = datetime.now(UTC)
+        self.app_id = hello.app_id
