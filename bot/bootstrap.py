@@ -133,4 +133,4 @@ async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:
         await directory.installation()
     except SlackUnavailable:
         return "Slack does not answer"
-    return None
+    return None if socket is None else socket.trouble

@@ -126,8 +126,7 @@ class Socket:
             reading.result() if reading.done() else _Lost("a socket is older than Slack lets one be", taken_back=True)
         )
         reading.cancel()
-        listens_on = lost.taken_back and not stopping.done()
-        leaving = asyncio.create_task(self._leave(socket, OVERLAP if listens_on else 0.0))
+        leaving = asyncio.create_task(self._leave(socket, stopping, OVERLAP if lost.taken_back else 0.0))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
         return lost
@@ -197,15 +196,20 @@ class Socket:
                     return
         log.warning("a request over the socket could not be answered: the socket is gone")
 
-    async def _leave(self, socket: aiohttp.ClientWebSocketResponse, listening: float) -> None:
-        """Close the socket, when no more comes over it and what came is answered."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(listening):
-                while not socket.closed:
-                    await self._read(socket)
+    async def _leave(
+        self, socket: aiohttp.ClientWebSocketResponse, stopping: asyncio.Task[Any], overlap: float
+    ) -> None:
+        """Close the socket, when no more is to come over it and what came is answered."""
+        reading = asyncio.create_task(self._read_to_the_end(socket))
+        await asyncio.wait({reading, stopping}, timeout=overlap, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
         if self._answers and not socket.closed:
             await asyncio.wait(set(self._answers), timeout=ANSWERING)
         await socket.close()
+
+    async def _read_to_the_end(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not socket.closed:
+            await self._read(socket)
 
 
 def _taken_back(reason: str) -> _Lost:

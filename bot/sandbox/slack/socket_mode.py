@@ -26,13 +26,21 @@ class _Connection:
 
 
 class SocketMode:
-    """The open connections, taken in turn; each request goes to one of them."""
+    """The open connections, taken in turn; each request goes to one of them.
+
+    What can be made to go wrong: `says_hello`, `hangs_up` right after the hello, and `silent`: connections stay open, and
+    neither a ping is answered nor anything sent.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._tickets: set[str] = set()
         self._connections: list[_Connection] = []
         self._turn = itertools.count()
+        self.says_hello = True
+        self.hangs_up = False
+        self.silent = False
+        self.opened = 0
 
     @property
     def is_open(self) -> bool:
@@ -55,8 +63,9 @@ class SocketMode:
         if ticket not in self._tickets:
             return web.Response(status=404, text="ticket unknown or used")
         self._tickets.discard(ticket)
-        socket = web.WebSocketResponse(heartbeat=None)
+        socket = web.WebSocketResponse(heartbeat=None, autoping=False)
         await socket.prepare(request)
+        self.opened += 1
         if len(self._connections) >= CONNECTIONS_MOST:
             self._workspace.violate("too_many_websockets: more than 10 Socket Mode connections")
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
@@ -64,12 +73,17 @@ class SocketMode:
             return socket
         connection = _Connection(socket)
         self._connections.append(connection)
-        await socket.send_json(self._hello())
-        self._workspace.changed()
         try:
+            if self.says_hello:
+                await socket.send_json(self._hello())
+            self._workspace.changed()
+            if self.hangs_up:
+                await socket.close()
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     self._take_answer(connection, message.data)
+                elif message.type is WSMsgType.PING and not self.silent:
+                    await socket.pong(message.data)
         finally:
             self._forget(connection)
         return socket
@@ -91,10 +105,15 @@ class SocketMode:
         if kind == "events_api":
             envelope |= {"retry_attempt": retry[0] if retry else 0, "retry_reason": retry[1] if retry else ""}
         try:
-            await connection.socket.send_json(envelope)
+            if not self.silent:
+                await connection.socket.send_json(envelope)
             return await answer
         finally:
             connection.waiting.pop(envelope_id, None)
+
+    async def say(self, text: str) -> None:
+        """Send whatever this is over the newest connection."""
+        await self._connections[-1].socket.send_str(text)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to reconnect, or (`link_disabled`) to stay away; nothing new is sent over the old ones.
