@@ -28,6 +28,7 @@ from bot.slack.socket import Socket
 from bot.storage.samples import CHANNEL
 from bot.storage.store import SqlStore
 from bot.supervision import supervise
+from bot.use_cases.telemetry import Telemetry
 from bot.web import build_web
 from bot.workspace import Workspace, at_work, open_workspace
 
@@ -75,17 +76,17 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if bot.socket is not None:
-            await stack.enter_async_context(_listening(bot.socket))
+            await stack.enter_async_context(_listening(bot.socket, bot.instruments.telemetry))
         stack.push_async_callback(site.stop)
         yield int(runner.addresses[0][1])
 
 
 @contextlib.asynccontextmanager
-async def _listening(socket: Socket) -> AsyncIterator[None]:
+async def _listening(socket: Socket, telemetry: Telemetry) -> AsyncIterator[None]:
     """Take requests over the socket until left. Raises InvalidSettings where Slack refuses the token."""
     await socket.prove()
     closing = asyncio.Event()
-    loop = asyncio.create_task(supervise("socket", socket.listen, closing))
+    loop = asyncio.create_task(supervise("socket", socket.listen, closing, telemetry))
     try:
         yield
     finally:
@@ -124,7 +125,7 @@ def _watched(bot: Bot) -> dict[str, Watched]:
     return {"": Watched(bot.workspace.store, [*witnesses, CHANNEL] if settings.audit_channel else witnesses)}
 
 
-async def _missing(store: SqlStore, directory: SlackDirectory) -> str | None:
+async def _missing(store: SqlStore, directory: SlackDirectory, socket: Socket | None) -> str | None:
     try:
         await store.read(lambda tx: tx.policy_version())
     except NotRecorded:
