@@ -134,24 +134,22 @@ class Socket:
     async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, Hello]:
         """A socket on which Slack has said hello. Raises _Lost, and what Slack's clients raise."""
         address, self._address = self._address or await self._new_address(), ""
-        socket = await self._session.ws_connect(
-            address,
-            heartbeat=PING,
-            timeout=CLOSING,
-            proxy=self._client.proxy,
-            ssl=self._client.ssl if self._client.ssl is not None else True,
-        )
-        try:
+        async with contextlib.AsyncExitStack() as unless_hello:
+            socket = await self._session.ws_connect(
+                address,
+                heartbeat=PING,
+                timeout=CLOSING,
+                proxy=self._client.proxy,
+                ssl=self._client.ssl if self._client.ssl is not None else True,
+            )
+            unless_hello.push_async_callback(socket.close)
             match await self._next(socket):
                 case Hello() as hello:
+                    unless_hello.pop_all()
                     return socket, hello
                 case Disconnect(reason):
                     raise _taken_back(reason)
-                case _:
-                    raise _Lost("Slack has opened a socket without saying hello")
-        except BaseException:
-            await socket.close()
-            raise
+        raise _Lost("Slack has opened a socket without saying hello")
 
     async def _new_address(self) -> str:
         return str((await self._client.apps_connections_open(app_token=self._token))["url"])
