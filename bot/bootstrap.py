@@ -49,7 +49,7 @@ class Bot:
 @contextlib.asynccontextmanager
 async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterator[Bot]:
     """The whole bot, connected to nothing yet but its database."""
-    instruments = build_instruments()
+    instruments = build_instruments(settings)
     async with open_lines(instruments.telemetry) as lines, open_workspace(settings, lines, site) as workspace:
         heard = Heard()
         # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.

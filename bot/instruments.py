@@ -8,18 +8,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Histogram
 
-from bot.metrics.counting import Counting
+from bot.metrics.counting import Counting, no_span
 from bot.metrics.families import Counted, Measured, process_collectors
 from bot.metrics.page import Page
 from bot.metrics.sampled import Sampled
+from bot.observability import hide_in_logs
 from bot.settings import Settings
 from bot.supervision import supervise
 from bot.use_cases.ports import Store
 from bot.use_cases.take_samples import Round, take_samples
+
+if TYPE_CHECKING:
+    from bot.tracing import Tracing
 
 BEAT = 0.5  # seconds between looks at how much too late the event loop is
 
@@ -40,14 +45,16 @@ class Instruments:
     page: Page
     sampled: Sampled
     lag: Histogram
+    tracing: Tracing | None
 
 
-def build_instruments() -> Instruments:
+def build_instruments(settings: Settings) -> Instruments:
     """In a registry of their own: a second bot in one process counts for itself."""
     registry = CollectorRegistry()
     process_collectors(registry)
-    counted, measured = Counted(registry), Measured(registry)
-    return Instruments(Counting(counted, measured), Page(registry), Sampled(measured), counted.lag)
+    counted, measured, tracing = Counted(registry), Measured(registry), _build_tracing(settings)
+    telemetry = Counting(counted, measured, tracing.open if tracing else no_span)
+    return Instruments(telemetry, Page(registry), Sampled(measured), counted.lag, tracing)
 
 
 @contextlib.asynccontextmanager
@@ -77,6 +84,19 @@ async def watching(
             stopping.set()
             loops[1].cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            if instruments.tracing is not None:
+                await instruments.tracing.close()
+
+
+def _build_tracing(settings: Settings) -> Tracing | None:
+    if not settings.traces_url:
+        return None
+    from bot.tracing import Tracing, build_exporter  # it takes a start's time and 10 MB: only where it is wanted
+
+    headers = settings.otel_headers.get_secret_value()
+    for header in headers.split(","):
+        hide_in_logs(header.partition("=")[2].strip())
+    return Tracing(build_exporter(settings.traces_url, headers))
 
 
 @contextlib.asynccontextmanager

@@ -69,6 +69,9 @@ class Settings(BaseModel):
     port: int = Field(default=3000, ge=0, le=65535, alias="PORT")
     metrics_host: str = Field(default="", alias="METRICS_HOST")
     metrics_port: int = Field(default=0, ge=0, le=65535, alias="METRICS_PORT")
+    otel_endpoint: str = Field(default="", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_traces_endpoint: str = Field(default="", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otel_headers: SecretStr = Field(default=SecretStr(""), alias="OTEL_EXPORTER_OTLP_HEADERS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", alias="LOG_LEVEL")
     log_format: Literal["text", "json"] = Field(default="text", alias="LOG_FORMAT")
 
@@ -80,6 +83,13 @@ class Settings(BaseModel):
     def metrics_apart(self) -> bool:
         """Whether /metrics has an address of its own; else it is where the rest is."""
         return bool(self.metrics_port)
+
+    @property
+    def traces_url(self) -> str:
+        """Where spans are sent to, empty where nowhere (OpenTelemetry specification: protocol/exporter)."""
+        if self.otel_traces_endpoint or not self.otel_endpoint:
+            return self.otel_traces_endpoint
+        return f"{self.otel_endpoint.rstrip('/')}/v1/traces"
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -189,6 +199,10 @@ def _check(settings: Settings) -> list[str]:
             "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
         )
     problems += _check_witnesses(settings)
+    if settings.traces_url and urlsplit(settings.traces_url).scheme not in ("http", "https"):
+        problems.append(
+            "OTEL_EXPORTER_OTLP_ENDPOINT has to begin with http:// or https://, as in http://127.0.0.1:4318."
+        )
     if settings.metrics_host and not settings.metrics_port:
         problems.append("METRICS_HOST is set without METRICS_PORT. Set both, or neither to have /metrics on PORT.")
     if settings.metrics_port and (settings.metrics_host or settings.host, settings.metrics_port) == (

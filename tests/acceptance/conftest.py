@@ -15,6 +15,7 @@ from bot.domain.errors import NotRecorded
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world
+from tests.acceptance.collector import Collector
 from tests.acceptance.leaks import everything, leaks
 from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene, until
 from tests.chaos.replay import missing
@@ -51,6 +52,14 @@ async def datadog() -> AsyncIterator[LocalDatadog]:
         port = free.getsockname()[1]
     async with LocalDatadog(port) as datadog:
         yield datadog
+
+
+@pytest.fixture
+async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
+    """Takes traces; whoever wants the bot to send any names it in `environment`."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "30")  # ms
+    async with Collector() as collector:
+        yield collector
 
 
 @pytest.fixture

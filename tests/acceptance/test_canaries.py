@@ -21,11 +21,14 @@ from bot.domain.runs import State
 from bot.evidence.signed_heads import make_key_pair
 from bot.observability import HIDDEN, Redaction
 from bot.sandbox.slack import LocalSlack
+from tests.acceptance.collector import Collector
 from tests.acceptance.leaks import everything, forms, leaks
 from tests.acceptance.scene import ADMIN, ALICE, BOB, BOTH_DOORS, OPS, RESTART, Json, Scene, until
+from tests.acceptance.scrapes import scrape
 from tests.integration.command_line import command
 
 TYPED = "canary-typed-into-the-form"
+TRACES = "canary-of-the-collector"
 TOKEN: Json = {"name": "token", "type": "STRING", "label": "Token"}
 NOTE: Json = {"name": "note", "type": "STRING", "label": "Note"}
 OTHER = {"OTHER_API_KEY": "canary-of-the-other-api-key", "OTHER_APP_KEY": "canary-of-the-other-app-key"}
@@ -66,14 +69,17 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[Sent]) -> dict[str, str]:
+def environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[Sent], collector: Collector
+) -> dict[str, str]:
     for name, value in OTHER.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("bot.use_cases.pace.HEADS", 0.2)
     monkeypatch.setattr("bot.use_cases.pace.HEADS_RETRY", 0.1)
     hook = "http://127.0.0.1:9/hook/canary-of-the-webhook"  # nobody is there: its failure must not tell the address
     witnesses = {"AUDIT_WITNESS_PATH": str(tmp_path / "heads.jsonl"), "AUDIT_WITNESS_URL": hook}
-    return {**SET, **witnesses, "AUDIT_WITNESS_DATADOG": "logs"}
+    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={TRACES}"}
+    return {**SET, **witnesses, **traces, "AUDIT_WITNESS_DATADOG": "logs"}
 
 
 @pytest.fixture
@@ -179,7 +185,12 @@ def _written(folder: Path) -> dict[str, str]:
 
 @BOTH_DOORS
 async def test_no_secret_is_found_anywhere_but_where_it_is_for(
-    scene: Scene, sent: list[Sent], log: pytest.LogCaptureFixture, watchful: None, tmp_path: Path
+    scene: Scene,
+    sent: list[Sent],
+    log: pytest.LogCaptureFixture,
+    watchful: None,
+    tmp_path: Path,
+    collector: Collector,
 ) -> None:
     await _offer(scene)
     await _main_job(scene)
@@ -192,10 +203,11 @@ async def test_no_secret_is_found_anywhere_but_where_it_is_for(
     said = list(await _command_line(scene, tmp_path))
 
     settings = [secret for secret in scene.world.settings.secrets() if secret != scene.database_url]
-    canaries = {TYPED, *settings, *OTHER.values()}
+    canaries = {TYPED, TRACES, *settings, *OTHER.values()}
     places = everything(scene, log.text)
     places |= {f"command {number}": text for number, text in enumerate(said)}
-    places |= _written(tmp_path)
+    places |= _written(tmp_path) | {"spans": "\n".join(collector.bodies), "metrics": await scrape(scene)}
+    assert "database write" in places["spans"]
     assert len(places) > 15
     # The log of the process as it is before the filter: what a library logs is for the filter, below.
     assert leaks(places, canaries) == []

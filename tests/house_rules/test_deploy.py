@@ -131,8 +131,23 @@ def test_secrets_are_files_that_their_group_alone_can_read() -> None:
 def test_nothing_comes_in_but_by_the_ingress_and_nothing_goes_out_but_to_known_ports() -> None:
     spec = resource("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert len(spec["ingress"]) == 1
-    assert sorted(port["port"] for rule in spec["egress"] for port in rule["ports"]) == [53, 53, 443, 5432]
+    assert [[port["port"] for port in rule["ports"]] for rule in spec["ingress"]] == [["http"], ["metrics"]]
+    assert all(rule["from"] for rule in spec["ingress"])
+    assert sorted(port["port"] for rule in spec["egress"] for port in rule["ports"]) == [53, 53, 443, 4318, 5432]
+
+
+def test_metrics_are_where_they_are_scraped_and_the_ingress_leads_nowhere_near(compose: Any) -> None:
+    port = resource("ConfigMap")["data"]["METRICS_PORT"]
+    notes = resource("Deployment")["spec"]["template"]["metadata"]["annotations"]
+    (bot,) = pod()["containers"]
+    assert (
+        notes["prometheus.io/port"]
+        == port
+        == str({each["name"]: each["containerPort"] for each in bot["ports"]}["metrics"])
+    )
+    assert [each["targetPort"] for each in resource("Service")["spec"]["ports"]] == ["http"]
+    given = compose["services"]["bot"]
+    assert f"127.0.0.1:{given['environment']['METRICS_PORT']}:{given['environment']['METRICS_PORT']}" in given["ports"]
 
 
 # -------------------------------------------------------------------------------------------------------------- Compose

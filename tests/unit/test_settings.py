@@ -36,6 +36,9 @@ EVERY = {
     "PORT": "8080",
     "METRICS_HOST": "127.0.0.2",
     "METRICS_PORT": "9090",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://traces.example.com/in",
+    "OTEL_EXPORTER_OTLP_HEADERS": "api-key=of-the-collector",
     "LOG_LEVEL": "debug",
     "LOG_FORMAT": "json",
 }
@@ -63,6 +66,15 @@ def test_nothing_has_to_be_set_and_empty_means_not_set() -> None:
     assert read_settings(dict.fromkeys(EVERY, " ")) == Settings()
     assert read_settings({}).host == "127.0.0.1"
     assert not read_settings({}).socket_mode
+
+
+def test_spans_go_to_the_collector_that_is_named() -> None:
+    assert read_settings({}).traces_url == ""
+    general = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/"}
+    assert read_settings(general).traces_url == "http://collector:4318/v1/traces"
+    own = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://traces.example.com/in"}
+    assert read_settings(general | own).traces_url == "https://traces.example.com/in"
+    assert "has to begin with http" in error_of(OTEL_EXPORTER_OTLP_ENDPOINT="collector:4317")
 
 
 def test_metrics_have_an_address_of_their_own_or_none() -> None:
