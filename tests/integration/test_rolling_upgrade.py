@@ -28,6 +28,8 @@ from tests.integration.conftest import OpenStore
 
 pytestmark = pytest.mark.slow
 
+# A deploy is from one version to the next; a version may bring several of these.
+LATEST = 3
 MIGRATIONS = sorted(path.name for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
 
 # What every version understands.
@@ -97,7 +99,7 @@ async def run_one(around: Surroundings) -> None:
     )
 
 
-@pytest.mark.parametrize("migration", MIGRATIONS[1:])
+@pytest.mark.parametrize("migration", MIGRATIONS[1:][-LATEST:])
 async def test_older_code_serves_on_while_the_schema_changes_under_it(
     migration: str, empty_database_url: str, tmp_path: Path, open_store: OpenStore
 ) -> None:
