@@ -24,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import InvalidSettings
 from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE
 from bot.slack.heard import Heard
-from bot.slack.socket_message import Disconnect, Envelope, Hello, read_message
+from bot.slack.socket_message import LIFE, Disconnect, Envelope, Hello, read_message
 
 # Times in seconds.
 OPEN_LIMIT = 10.0  # from asking Slack for an address to its hello
@@ -132,7 +132,7 @@ class Socket:
         return lost
 
     async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, Hello]:
-        """A socket on which Slack has said hello. Raises _Lost, and what Slack's clients raise."""
+        """A socket on which Slack has spoken first. Raises _Lost, and what Slack's clients raise."""
         address, self._address = self._address or await self._new_address(), ""
         async with contextlib.AsyncExitStack() as unless_hello:
             socket = await self._session.ws_connect(
@@ -147,9 +147,12 @@ class Socket:
                 case Hello() as hello:
                     unless_hello.pop_all()
                     return socket, hello
+                case Envelope() as envelope:  # whoever sends requests is there, hello or not
+                    unless_hello.pop_all()
+                    self._take(socket, envelope)
+                    return socket, Hello(None, "", LIFE)
                 case Disconnect(reason):
                     raise _taken_back(reason)
-        raise _Lost("Slack has opened a socket without saying hello")
 
     async def _new_address(self) -> str:
         return str((await self._client.apps_connections_open(app_token=self._token))["url"])
@@ -176,9 +179,12 @@ class Socket:
             if isinstance(message, Disconnect):
                 return _taken_back(message.reason)
             if isinstance(message, Envelope):
-                answer = asyncio.create_task(self._answer(socket, message))
-                self._answers.add(answer)
-                answer.add_done_callback(self._answers.discard)
+                self._take(socket, message)
+
+    def _take(self, socket: aiohttp.ClientWebSocketResponse, envelope: Envelope) -> None:
+        answer = asyncio.create_task(self._answer(socket, envelope))
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
 
     async def _answer(self, socket: aiohttp.ClientWebSocketResponse, envelope: Envelope) -> None:
         request = AsyncBoltRequest(mode="socket_mode", body=dict(envelope.payload), headers=dict(envelope.headers))

@@ -71,6 +71,13 @@ async def test_a_socket_that_falls_silent_without_closing_is_replaced(scene: Sce
     await answers(scene)
 
 
+async def test_a_socket_whose_first_word_is_a_request_is_as_good_as_one_that_said_hello(scene: Scene) -> None:
+    scene.slack.sockets.says_hello = False
+    await scene.slack.sockets.close()
+
+    await answers(scene)
+
+
 async def test_a_socket_that_never_says_hello_is_none(scene: Scene, session: aiohttp.ClientSession) -> None:
     scene.slack.sockets.says_hello = False
     await scene.slack.sockets.close()
