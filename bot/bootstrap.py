@@ -49,9 +49,9 @@ class Bot:
 @contextlib.asynccontextmanager
 async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterator[Bot]:
     """The whole bot, connected to nothing yet but its database."""
-    instruments = build_instruments(settings)
+    heard = Heard()
+    instruments = build_instruments(settings, heard)
     async with open_lines(instruments.telemetry) as lines, open_workspace(settings, lines, site) as workspace:
-        heard = Heard()
         # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
         secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
         app = build_app(workspace.client, secret, workspace.directory, workspace.switchboard, heard)

@@ -15,10 +15,12 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from bot.metrics.counting import Counting, no_span
 from bot.metrics.families import Counted, Measured, process_collectors
+from bot.metrics.heard import HeardCollector
 from bot.metrics.page import Page
 from bot.metrics.sampled import Sampled
 from bot.observability import hide_in_logs
 from bot.settings import Settings
+from bot.slack.heard import Heard
 from bot.supervision import supervise
 from bot.use_cases.ports import Store
 from bot.use_cases.take_samples import Round, take_samples
@@ -48,10 +50,11 @@ class Instruments:
     tracing: Tracing | None
 
 
-def build_instruments(settings: Settings) -> Instruments:
+def build_instruments(settings: Settings, heard: Heard) -> Instruments:
     """In a registry of their own: a second bot in one process counts for itself."""
     registry = CollectorRegistry()
     process_collectors(registry)
+    registry.register(HeardCollector(heard))
     counted, measured, tracing = Counted(registry), Measured(registry), _build_tracing(settings)
     telemetry = Counting(counted, measured, tracing.open if tracing else no_span)
     return Instruments(telemetry, Page(registry), Sampled(measured), counted.lag, tracing)

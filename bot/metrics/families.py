@@ -71,8 +71,8 @@ class Measured:
         self.retried = gauge("outbox_retried_messages", "Those of them that Slack did not take at the first attempt")
         self.overdue = gauge("outbox_overdue_seconds", "How long the message due longest has been due")
         self.head = gauge("audit_head", "Number of the last record of the audit trail", "workspace")
-        words = "Records that a witness of the trail has still to be told of"
-        self.behind = gauge("audit_witness_behind_records", words, "workspace", "witness")
+        words = "Number of the last record that a witness of the trail was told of"
+        self.told = gauge("audit_witness_told", words, "workspace", "witness")
 
 
 def process_collectors(registry: CollectorRegistry) -> None:

@@ -42,10 +42,10 @@ class Sampled:
             self._measured.head.labels(workspace).set(sample.head)
             for witness in sample.told.keys() & set(witnesses.get(workspace, ())):
                 shown.add((workspace, witness))
-                self._measured.behind.labels(workspace, witness).set(max(0, sample.head - sample.told[witness]))
+                self._measured.told.labels(workspace, witness).set(sample.told[witness])
         for workspace, witness in self._shown - shown:  # a workspace that is not served any more
             if witness:
-                self._measured.behind.remove(workspace, witness)
+                self._measured.told.remove(workspace, witness)
             else:
                 self._measured.head.remove(workspace)
         self._shown = shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import aiohttp
@@ -46,6 +47,8 @@ async def test_a_run_is_seen_from_the_command_to_its_end(scene: Scene, watchful:
         "run_seconds_count state=succeeded",
         "event_loop_lag_seconds_count",
         "audit_head workspace=",
+        "audit_witness_told witness=channel workspace=",
+        "slack_request_timestamp_seconds",
         "process_resident_memory_bytes",
     )
     assert found["ack_seconds_count kind=command outcome=in time"] == 2
@@ -86,7 +89,6 @@ async def test_what_slack_does_not_take_is_seen_waiting(scene: Scene, impatient:
         "slack_call_seconds_count call=chat.postMessage outcome=refused",
         "outbox_messages",
         "outbox_retried_messages",
-        "audit_witness_behind_records witness=channel workspace=",
     )
 
 
@@ -233,3 +235,12 @@ async def test_no_label_holds_a_person_a_channel_a_workflow_or_what_was_typed(sc
     text = await scrape(scene)
     for private in (RESTART, "U01ALICE", "U02BOB", "C01OPS", "Alice", "staging", "typed-by-bob", "R-"):
         assert private not in text
+
+
+@ONE_DATABASE
+async def test_a_request_signed_with_another_secret_is_counted(scene: Scene) -> None:
+    headers = {"X-Slack-Signature": f"v0={'0' * 64}", "X-Slack-Request-Timestamp": str(int(time.time()))}
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(f"{scene.world.url}/slack/events", data={"command": "/workflow"}, headers=headers)
+    assert answer.status == 401
+    await seen(scene, "requests_refused_total")

@@ -159,8 +159,11 @@ def test_every_metric_is_documented_with_its_type_and_labels_and_no_other() -> N
     from prometheus_client import CollectorRegistry
 
     from bot.metrics.families import PREFIX, Counted, Measured
+    from bot.metrics.heard import HeardCollector
+    from bot.slack.heard import Heard
 
     registry = CollectorRegistry()
+    registry.register(HeardCollector(Heard()))
     metrics = [*vars(Counted(registry)).values(), *vars(Measured(registry)).values()]
     of = {metric._name: metric._labelnames for metric in metrics}
     real = set()
