@@ -86,13 +86,14 @@ def problems(query: str) -> list[str]:
 
     def visit(node: Any) -> None:
         if isinstance(node, promql_parser.VectorSelector):
-            labels = there.get(node.name)
+            name = node.name or ""
+            labels = there.get(name)
             if labels is None:
-                found.append(node.name)
+                found.append(name)
                 return
             for matcher in node.matchers.matchers:
                 if matcher.name not in labels | OF_PROMETHEUS:
-                    found.append(f"{node.name} has no {matcher.name}")
+                    found.append(f"{name} has no {matcher.name}")
                 found.extend(value for value in matcher.value.split("|") if value not in values)
 
     parsed = promql_parser.parse(query)
