@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket as network
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,14 +15,13 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bot import __version__
-from bot.connections import open_lines
+from bot.connections import Lines, open_lines
 from bot.datadog.sites import Site
-from bot.domain.errors import NotRecorded, SlackUnavailable
 from bot.domain.replicas import Replica
 from bot.instruments import Instruments, Watched, build_instruments, watching
+from bot.served import Describe, Served, serve_many, serve_one
 from bot.settings import Settings
 from bot.slack.app import build_app
-from bot.slack.directory import SlackDirectory
 from bot.slack.heard import Heard
 from bot.slack.socket import Socket
 from bot.storage.samples import CHANNEL
@@ -30,38 +29,68 @@ from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.telemetry import Telemetry
 from bot.web import build_web
-from bot.workspace import Workspace, at_work, open_workspace
+from bot.workspace import Workspace
+from bot.workspaces import Note
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Everything that runs in one process. `store` is the database that DATABASE_URL names."""
+    """Everything that runs in one process."""
 
-    store: SqlStore
-    workspace: Workspace
+    served: Served
     app: AsyncApp
     web: web.Application
     heard: Heard
     instruments: Instruments
     socket: Socket | None
 
+    @property
+    def store(self) -> SqlStore:
+        """The database that DATABASE_URL names."""
+        return self.served.store
+
+    @property
+    def workspace(self) -> Workspace:
+        """The one workspace. Raises KeyError where many are served."""
+        return self.served.open()[""]
+
+
+async def _nothing(_: SqlStore) -> None:
+    """Whoever opens a bot may have nothing to note."""
+
 
 @contextlib.asynccontextmanager
-async def open_bot(settings: Settings, site: Site | None = None) -> AsyncIterator[Bot]:
-    """The whole bot, connected to nothing yet but its database."""
+async def open_bot(
+    settings: Settings, site: Site | None = None, *, migrates: bool = True, note: Note = _nothing
+) -> AsyncIterator[Bot]:
+    """The whole bot, connected to nothing yet but its database.
+
+    `migrates`: it may bring databases of workspaces up to date; `note` is written into each workspace's trail before it is
+    served.
+    """
     heard = Heard()
     instruments = build_instruments(settings, heard)
-    async with open_lines(instruments.telemetry) as lines, open_workspace(settings, lines, site) as workspace:
-        # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
-        secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
-        app = build_app(workspace.client, secret, workspace.directory, workspace.switchboard, heard)
-        takes_events = not settings.socket_mode
-        token = settings.slack_app_token.get_secret_value()
-        socket = Socket(app, workspace.client, lines.slack, token, heard) if settings.socket_mode else None
-        ready = partial(_missing, workspace.store, workspace.directory, socket)
-        page = None if settings.metrics_apart else instruments.page.metrics
-        application = build_web(app, ready, heard, page, takes_events=takes_events)
-        yield Bot(workspace.store, workspace, app, application, heard, instruments, socket)
+    describe = _describe(heard, settings)
+    async with open_lines(instruments.telemetry) as lines:
+        if settings.oauth:
+            serving = serve_many(settings, lines, site, describe, note, migrates=migrates)
+        else:
+            serving = serve_one(settings, lines, site, describe, note)
+        async with serving as served:
+            yield _build(settings, served, lines, heard, instruments)
+
+
+def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instruments: Instruments) -> Bot:
+    # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
+    secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
+    app = build_app(served.client, secret, served.admit, heard, served.gone)
+    token = settings.slack_app_token.get_secret_value()
+    socket = Socket(app, served.client, lines.slack, token, heard) if settings.socket_mode else None
+    page = None if settings.metrics_apart else instruments.page.metrics
+    application = build_web(app, partial(_missing, served, socket), heard, page, takes_events=socket is None)
+    if served.pages is not None:
+        served.pages.add_to(application)
+    return Bot(served, app, application, heard, instruments, socket)
 
 
 @contextlib.asynccontextmanager
@@ -71,8 +100,8 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
         runner = web.AppRunner(bot.web, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await stack.enter_async_context(watching(bot.instruments, partial(_watched, bot), settings))
-        await stack.enter_async_context(at_work(bot.workspace, _describe(bot, settings)))
+        await stack.enter_async_context(watching(bot.instruments, partial(_watched, bot.served), settings))
+        await stack.enter_async_context(bot.served.at_work())
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         if bot.socket is not None:
@@ -94,12 +123,12 @@ async def _listening(socket: Socket, telemetry: Telemetry) -> AsyncIterator[None
         await loop
 
 
-def _describe(bot: Bot, settings: Settings) -> Callable[[datetime], Replica]:
+def _describe(heard: Heard, settings: Settings) -> Describe:
     """What this process says of itself at a moment of the database's clock."""
     name, host, began = uuid.uuid4().hex, network.gethostname()[:255], datetime.now(UTC)
 
     def describe(now: datetime) -> Replica:
-        heard, ahead = bot.heard, now - datetime.now(UTC)
+        ahead = now - datetime.now(UTC)
         return Replica(
             id=name,
             host=host,
@@ -119,19 +148,14 @@ def _describe(bot: Bot, settings: Settings) -> Callable[[datetime], Replica]:
     return describe
 
 
-def _watched(bot: Bot) -> dict[str, Watched]:
-    """Each workspace by its name, which the only one has no need of."""
-    settings, witnesses = bot.workspace.settings, list(bot.workspace.witnesses)
-    return {"": Watched(bot.workspace.store, [*witnesses, CHANNEL] if settings.audit_channel else witnesses)}
+def _watched(served: Served) -> dict[str, Watched]:
+    return {name: _watched_one(workspace) for name, workspace in served.open().items()}
 
 
-async def _missing(store: SqlStore, directory: SlackDirectory, socket: Socket | None) -> str | None:
-    try:
-        await store.read(lambda tx: tx.policy_version())
-    except NotRecorded:
-        return "the database can't be read"
-    try:
-        await directory.installation()
-    except SlackUnavailable:
-        return "Slack does not answer"
-    return None if socket is None else socket.trouble
+def _watched_one(workspace: Workspace) -> Watched:
+    witnesses = list(workspace.witnesses)
+    return Watched(workspace.store, [*witnesses, CHANNEL] if workspace.settings.audit_channel else witnesses)
+
+
+async def _missing(served: Served, socket: Socket | None) -> str | None:
+    return await served.missing() or (None if socket is None else socket.trouble)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import httpx
+from pydantic import SecretStr
 
 from bot.datadog.accounts import Accounts, Load
 from bot.datadog.client import Datadog
@@ -23,7 +24,8 @@ from bot.evidence.delivery import AppendedFile, Webhook
 from bot.observability import hide_in_logs
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.storage.engine import open_engines
+from bot.slack.oauth import SlackOAuth
+from bot.storage.engine import open_engines, workspace_url
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases.pace import CALL_LIMIT
@@ -47,6 +49,32 @@ async def open_lines(telemetry: Telemetry) -> AsyncIterator[Lines]:
     """Both pools. Nothing is connected yet."""
     async with open_http() as datadog, aiohttp.ClientSession() as slack:
         yield Lines(slack, datadog, telemetry)
+
+
+def settings_of(settings: Settings, workspace_id: str, token: str) -> Settings:
+    """The settings as they are for one of many workspaces: its own database, token, people, channel and witnesses.
+
+    A person or channel that is named without a workspace is nobody's: ids are only known within one.
+    """
+
+    def own(words: Iterable[str]) -> tuple[str, ...]:
+        return tuple(word.removeprefix(f"{workspace_id}/") for word in words if word.startswith(f"{workspace_id}/"))
+
+    path, url = settings.audit_witness_path, settings.audit_witness_url.get_secret_value()
+    changes = {
+        "slack_client_id": "",
+        "slack_bot_token": SecretStr(token),
+        "database_url": SecretStr(workspace_url(settings.database_url.get_secret_value(), workspace_id)),
+        "admins": own(settings.admins),
+        "auditors": own(settings.auditors),
+        "audit_channel": next(iter(own(settings.audit_channel.replace(",", " ").split())), ""),
+        # Heads of two trails in one place could not be told apart.
+        "audit_witness_path": str(Path(path).with_name(f"{Path(path).stem}.{workspace_id}{Path(path).suffix}"))
+        if path
+        else "",
+        "audit_witness_url": SecretStr(f"{url}{'&' if '?' in url else '?'}workspace={workspace_id}" if url else ""),
+    }
+    return settings.model_copy(update=changes)
 
 
 @contextlib.asynccontextmanager
@@ -97,7 +125,8 @@ async def read_accounts(
 def build_sealer(settings: Settings) -> FernetSealer:
     """ENCRYPTION_KEY (several, newest first, for rotation), else a key derived from a secret that every replica has."""
     keys = [key for key in settings.encryption_key.get_secret_value().replace(",", " ").split() if key]
-    fallback = settings.slack_signing_secret.get_secret_value() or settings.slack_bot_token.get_secret_value()
+    secrets = (settings.slack_signing_secret, settings.slack_client_secret, settings.slack_bot_token)
+    fallback = next((secret.get_secret_value() for secret in secrets if secret.get_secret_value()), "")
     return FernetSealer(keys or [fallback])
 
 
@@ -111,6 +140,20 @@ def build_client(settings: Settings, session: aiohttp.ClientSession, telemetry: 
         timeout=15,
         retry_handlers=[],
     )
+
+
+def tokenless_client(settings: Settings, lines: Lines) -> SlackClient:
+    """Slack's Web API for what belongs to no workspace."""
+    client = build_client(settings, lines.slack, lines.telemetry)
+    client.token = None
+    return client
+
+
+def build_oauth(settings: Settings, lines: Lines) -> SlackOAuth:
+    """The app, as Slack knows it."""
+    redirect = f"{settings.public_url.rstrip('/')}/slack/oauth_redirect" if settings.public_url else ""
+    secret = settings.slack_client_secret.get_secret_value()
+    return SlackOAuth(tokenless_client(settings, lines), settings.slack_client_id, secret, redirect)
 
 
 def build_witnesses(settings: Settings, lines: Lines) -> dict[str, Tell]:

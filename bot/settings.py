@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.domain.errors import InvalidSettings
+from bot.domain.installations import is_workspace_id
 from bot.domain.people import ADMISSIBLE, Kind
 
 SLACK_API = "https://slack.com/api/"
@@ -25,6 +26,8 @@ OTHER_TOKENS = {
     "xoxe-": "a refresh token (xoxe-…)",
     "xoxa-": "a legacy workspace token (xoxa-…)",
 }
+# One channel's id; where many workspaces are served several, each with its workspace's id before it.
+AUDIT_CHANNELS = r"^([CG][A-Z0-9]+|([TE][A-Z0-9]+/[CG][A-Z0-9]+[ ,]*)*)$"
 
 
 def _words(value: Any) -> Any:
@@ -46,6 +49,10 @@ class Settings(BaseModel):
     slack_bot_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_BOT_TOKEN")
     slack_signing_secret: SecretStr = Field(default=SecretStr(""), alias="SLACK_SIGNING_SECRET")
     slack_app_token: SecretStr = Field(default=SecretStr(""), alias="SLACK_APP_TOKEN")
+    slack_client_id: str = Field(default="", alias="SLACK_CLIENT_ID", pattern=r"^([0-9]+\.[0-9]+)?$")
+    slack_client_secret: SecretStr = Field(default=SecretStr(""), alias="SLACK_CLIENT_SECRET")
+    workspaces: Words = Field(default=(), alias="WORKSPACES")
+    public_url: str = Field(default="", alias="PUBLIC_URL")
     slack_api_url: Annotated[str, BeforeValidator(_with_slash)] = Field(default=SLACK_API, alias="SLACK_API_URL")
     slack_command: str = Field(default="/workflow", alias="SLACK_COMMAND", pattern=r"^/[a-z0-9_-]{1,31}$")
     dd_site: str = Field(default="datadoghq.com", alias="DD_SITE")
@@ -54,7 +61,7 @@ class Settings(BaseModel):
     dd_access_token: SecretStr = Field(default=SecretStr(""), alias="DD_ACCESS_TOKEN")
     dd_api_url: str = Field(default="", alias="DD_API_URL")
     database_url: SecretStr = Field(default=SecretStr("sqlite:///data/workflow-bot.db"), alias="DATABASE_URL")
-    audit_channel: str = Field(default="", alias="AUDIT_CHANNEL", pattern=r"^([CG][A-Z0-9]+)?$")
+    audit_channel: str = Field(default="", alias="AUDIT_CHANNEL", pattern=AUDIT_CHANNELS)
     audit_key: SecretStr = Field(default=SecretStr(""), alias="AUDIT_KEY")
     audit_signing_key: SecretStr = Field(default=SecretStr(""), alias="AUDIT_SIGNING_KEY")
     audit_witness_path: str = Field(default="", alias="AUDIT_WITNESS_PATH")
@@ -90,6 +97,19 @@ class Settings(BaseModel):
         if self.otel_traces_endpoint or not self.otel_endpoint:
             return self.otel_traces_endpoint
         return f"{self.otel_endpoint.rstrip('/')}/v1/traces"
+
+    @property
+    def oauth(self) -> bool:
+        """Whether workspaces install the bot by themselves, and many are served."""
+        return bool(self.slack_client_id)
+
+    @property
+    def plain_ids(self) -> list[str]:
+        """People and channels that settings name without their workspace: where many are served, they are nobody's."""
+        if not self.oauth:
+            return []
+        named = {"ADMINS": self.admins, "AUDITORS": self.auditors, "AUDIT_CHANNEL": _words(self.audit_channel)}
+        return [f"{name}: {word}" for name, words in named.items() for word in words if "/" not in word]
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -147,7 +167,7 @@ def require_slack(settings: Settings) -> None:
     """What `serve` needs of Slack. Raises InvalidSettings."""
     problems = []
     token = settings.slack_bot_token.get_secret_value()
-    if not token.startswith(("xoxb-", "xoxe.")):
+    if not settings.oauth and not token.startswith(("xoxb-", "xoxe.")):
         kind = next((words for prefix, words in OTHER_TOKENS.items() if token.startswith(prefix)), "no bot token")
         problems.append(
             f"SLACK_BOT_TOKEN is {kind if token else 'missing'}. Copy the one that begins with xoxb- from the app's page:"
@@ -210,6 +230,7 @@ def _check(settings: Settings) -> list[str]:
         settings.port,
     ):
         problems.append("METRICS_PORT is PORT. Choose another, or leave it out to have /metrics there.")
+    problems += _check_oauth(settings)
     if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
     return problems
@@ -225,6 +246,31 @@ def _check_witnesses(settings: Settings) -> list[str]:
     if settings.has_witnesses and not settings.audit_signing_key.get_secret_value():
         problems.append(
             "AUDIT_WITNESS_…: heads of the trail are sent signed. Set AUDIT_SIGNING_KEY; workflow-bot audit keygen makes one."
+        )
+    return problems
+
+
+def _check_oauth(settings: Settings) -> list[str]:
+    problems = []
+    if bool(settings.slack_client_id) != bool(settings.slack_client_secret.get_secret_value()):
+        there, missing = "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"
+        if not settings.slack_client_id:
+            there, missing = missing, there
+        problems.append(
+            f"{missing} is missing, and {there} is set. Copy both from the app's page: Basic Information, App Credentials;"
+            " or set neither, to serve the one workspace of SLACK_BOT_TOKEN."
+        )
+    wrong = [word for word in settings.workspaces if not is_workspace_id(word)]
+    if wrong:
+        problems.append(f"WORKSPACES: “{wrong[0]}” is not the id of a workspace (T…) or an organisation (E…).")
+    url = settings.public_url
+    if url and not url.startswith("https://") and not (url.startswith("http://") and _is_loopback(url)):
+        problems.append("PUBLIC_URL has to be https, as in https://bot.example.com: Slack sends browsers to no other.")
+    named = (settings.audit_channel, *settings.admins, *settings.auditors)
+    if not settings.oauth and any("/" in word for word in named):
+        problems.append(
+            "ADMINS, AUDITORS, AUDIT_CHANNEL: an id with a workspace before it, as in T01ACME/U01ALICE, is for serving many"
+            " workspaces. Set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET too, or write the plain id."
         )
     return problems
 

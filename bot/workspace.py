@@ -27,7 +27,7 @@ from bot.policy_file.entry import entry_text
 from bot.settings import Settings
 from bot.slack.announcer import Announcer
 from bot.slack.app import Listener, Switchboard, Table
-from bot.slack.directory import SlackDirectory
+from bot.slack.directory import Identity, SlackDirectory
 from bot.slack.ids import Action, Event, View
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.authenticator import code_submitted
@@ -74,13 +74,15 @@ class Workspace:
 
 
 @contextlib.asynccontextmanager
-async def open_workspace(settings: Settings, lines: Lines, site: Site | None) -> AsyncIterator[Workspace]:
-    """A workspace by its own settings, connected to nothing yet but its database."""
+async def open_workspace(
+    settings: Settings, lines: Lines, site: Site | None, me: Identity | None = None
+) -> AsyncIterator[Workspace]:
+    """A workspace by its own settings, connected to nothing yet but its database. `me` None: Slack is asked who we are."""
     async with open_store(settings, lines.telemetry) as store:
         load, telemetry = partial(store.read, lambda tx: tx.accounts()), lines.telemetry
         datadog = await read_accounts(settings, lines.datadog, load, site, telemetry)
         client = build_client(settings, lines.slack, telemetry)
-        directory = SlackDirectory(client)
+        directory = SlackDirectory(client, me)
         sealer, link = build_sealer(settings), partial(_link, datadog)
         announcer = Announcer(store, client, directory, link, settings.audit_channel)
         worker = RunWorker(store, datadog, sealer, recompile, announcer.wake)

@@ -8,6 +8,7 @@ from bot import __version__
 from bot.cli.approvals import approvals
 from bot.cli.audit import audit
 from bot.cli.authenticators import authenticators
+from bot.cli.chosen import name_workspace
 from bot.cli.db import db
 from bot.cli.doctor import doctor
 from bot.cli.grants import grants
@@ -18,10 +19,19 @@ from bot.cli.sandbox import sandbox
 from bot.cli.serve import serve
 from bot.cli.why import why
 from bot.cli.workflows import workflows
+from bot.cli.workspaces import workspaces
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="workflow-bot")
+@click.option(
+    "--workspace",
+    envvar="WORKSPACE",
+    callback=name_workspace,
+    expose_value=False,
+    metavar="ID",
+    help="Which workspace, where many are served: T…, or E… for an organisation. Or set WORKSPACE.",
+)
 def main() -> None:
     """Run allow-listed Datadog workflows from Slack.
 
@@ -43,5 +53,6 @@ for command in (
     approvals,
     authenticators,
     audit,
+    workspaces,
 ):
     main.add_command(command)

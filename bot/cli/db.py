@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
@@ -14,13 +14,15 @@ import sqlalchemy as sa
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from bot import connections
-from bot.cli.output import load_settings, sentences, wait_for, words
+from bot.cli.chosen import installations, named_workspace
+from bot.cli.output import load_all_settings, load_settings, sentences, wait_for, words
 from bot.domain.errors import NotRecorded, Refused
 from bot.domain.replicas import Replica
 from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.backup import back_up
 from bot.storage.condition import sqlite_file
+from bot.storage.engine import workspace_url
 from bot.storage.move import move as move_rows
 
 
@@ -32,9 +34,19 @@ def db() -> None:
 @db.command()
 @sentences
 def upgrade() -> None:
-    """Bring the schema up to date. Safe to run at any time, and from several replicas at once."""
-    upgrade_schema(load_settings())
-    words.print("The database is up to date.")
+    """Bring the schema up to date. Safe to run at any time, and from several replicas at once.
+
+    Where many workspaces are served, the databases of all of them.
+    """
+    settings = load_all_settings()
+    upgrade_schema(settings)
+    owned = _workspaces(settings)
+    roles = migrate.roles_of(settings.database_url.get_secret_value()) if owned else []
+    for workspace in owned.values():
+        upgrade_schema(workspace, roles)
+    words.print(
+        "The database is up to date." if not owned else f"The main database and {len(owned)} more are up to date."
+    )
 
 
 @db.command()
@@ -43,11 +55,14 @@ def upgrade() -> None:
 def role(name: str) -> None:
     """Make the Postgres role NAME for the bot to run as: it can add to the audit trail, and change nothing in it.
 
-    Run this as the owner of the tables; again at any time, to give it exactly these rights.
+    Run this as the owner of the tables; again at any time, to give it exactly these rights. Where many workspaces are
+    served, it has them in the databases of all of them.
     """
-    url = load_settings().database_url.get_secret_value()
+    settings = load_all_settings()
     try:
-        made = migrate.make_bot_role(url, name)
+        made = migrate.make_bot_role(settings.database_url.get_secret_value(), name)
+        for workspace in _workspaces(settings).values():
+            migrate.make_bot_role(workspace.database_url.get_secret_value(), name)
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise NotRecorded(
@@ -59,11 +74,14 @@ def role(name: str) -> None:
     words.print(f"{done} {name}: it has the rights that the bot needs, and no more.{how}", markup=False)
 
 
-def upgrade_schema(settings: Settings) -> None:
-    """Migrate to the newest revision. Raises NotRecorded, with what to do, where the database can't be changed."""
+def upgrade_schema(settings: Settings, roles: Collection[str] = ()) -> None:
+    """Migrate to the newest revision. `roles` get the bot's rights on new tables.
+
+    Raises NotRecorded, with what to do, where the database can't be changed.
+    """
     url = settings.database_url.get_secret_value()
     try:
-        migrate.upgrade(url)
+        migrate.upgrade(url, roles=roles)
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise NotRecorded(
@@ -76,17 +94,42 @@ def upgrade_schema(settings: Settings) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @sentences
 def backup(file: Path) -> None:
-    """Copy the SQLite database into FILE, whole and checked, while the bot goes on serving."""
-    source = sqlite_file(load_settings().database_url.get_secret_value())
-    if source is None:
-        raise Refused("This is a Postgres: back it up with pg_dump, as docs/operations.md says.")
-    if not source.exists():
-        raise Refused(f"There is no database at {source}.")
-    try:
-        size = back_up(source, file)
-    except (sqlite3.Error, OSError) as error:
-        raise NotRecorded(f"No backup was made: {error}.") from error
-    words.print(f"Backed up {source} to {file}: {size:,} bytes, whole.", markup=False)
+    """Copy the SQLite database into FILE, whole and checked, while the bot goes on serving.
+
+    Where many workspaces are served, each of their databases beside it, with the workspace's id in its name; or one of
+    them alone: workflow-bot --workspace T… db backup FILE.
+    """
+    for settings, target in _chosen(file):
+        source = sqlite_file(settings.database_url.get_secret_value())
+        if source is None:
+            raise Refused("This is a Postgres: back it up with pg_dump, as docs/operations.md says.")
+        if not source.exists():
+            raise Refused(f"There is no database at {source}.")
+        try:
+            size = back_up(source, target)
+        except (sqlite3.Error, OSError) as error:
+            raise NotRecorded(f"No backup was made: {error}.") from error
+        words.print(f"Backed up {source} to {target}: {size:,} bytes, whole.", markup=False)
+
+
+def _chosen(file: Path) -> list[tuple[Settings, Path]]:
+    """The databases that a backup is of, and where each goes: first those of workspaces, so that the main one, which names
+    them, is never older than they are."""
+    if named_workspace():
+        return [(load_settings(), file)]
+    settings = load_all_settings()
+    beside = [
+        (workspace, file.with_name(f"{file.stem}.{name}{file.suffix}"))
+        for name, workspace in _workspaces(settings).items()
+    ]
+    return [*beside, (settings, file)]
+
+
+def _workspaces(settings: Settings) -> dict[str, Settings]:
+    """The settings of each workspace that has ever installed the bot; none where one is served."""
+    if not settings.oauth:
+        return {}
+    return {one.id: connections.settings_of(settings, one.id, "") for one in installations(settings)}
 
 
 @db.command()
@@ -95,9 +138,34 @@ def backup(file: Path) -> None:
 def move(target: str) -> None:
     """Copy everything into another, empty database, verify the audit trail there, and leave this one as it is.
 
-    Stop the bot first. A password need not be in the URL: PGPASSWORD and ~/.pgpass count.
+    Stop the bot first. A password need not be in the URL: PGPASSWORD and ~/.pgpass count. Where many workspaces are
+    served, their databases are moved one after the other, and the main one last; one of them alone:
+    workflow-bot --workspace T… db move --to …, with the URL of the main database.
     """
-    settings = load_settings()
+    for settings, url in _to_move(target):
+        _move(settings, url)
+    words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
+
+
+def _to_move(target: str) -> list[tuple[Settings, str]]:
+    named = named_workspace()
+    if named:
+        return [(load_settings(), workspace_url(target, named))]
+    settings = load_all_settings()
+    others = [(one, workspace_url(target, name)) for name, one in _workspaces(settings).items()]
+    return [*((one, url) for one, url in others if _is_there(one)), (settings, target)]
+
+
+def _is_there(settings: Settings) -> bool:
+    """Whether the workspace has a database yet."""
+    with _database_words():
+        file = sqlite_file(settings.database_url.get_secret_value())
+        if file is not None and not file.exists():
+            return False
+        return migrate.revisions(settings.database_url.get_secret_value())[0] is not None
+
+
+def _move(settings: Settings, target: str) -> None:
     source = settings.database_url.get_secret_value()
     file, other = sqlite_file(source), sqlite_file(target)
     if file is not None and not file.exists():
@@ -112,7 +180,6 @@ def move(target: str) -> None:
         rows = _moved(source, target, settings.audit_key.get_secret_value().encode() or None)
     words.print(f"Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
     words.print(f"The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
-    words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
 
 
 def _moved(source: str, target: str, key: bytes | None) -> dict[str, int]:

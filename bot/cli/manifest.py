@@ -10,20 +10,25 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from bot.cli.output import load_settings, print_json, sentences
+from bot.cli.output import load_all_settings, print_json, sentences
 from bot.domain.errors import InvalidSettings
+from bot.slack.ids import GONE
 
 
 @click.command()
 @click.option("--url", help="Where Slack reaches the bot, as in https://bot.example.com.")
 @click.option("--socket-mode", is_flag=True, help="For Socket Mode: no address is needed.")
-@click.option("--oauth", is_flag=True, help="For installing through OAuth: adds the redirect address below --url.")
+@click.option(
+    "--oauth",
+    is_flag=True,
+    help="For installing through OAuth, by many workspaces: the browser comes back below --url.",
+)
 @click.option("--command", "slash_command", help="The slash command. Default: SLACK_COMMAND.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
 @sentences
 def manifest(url: str | None, socket_mode: bool, oauth: bool, slash_command: str | None, form: str) -> None:
     """Print the manifest to paste at api.slack.com/apps, Create New App, From a manifest."""
-    settings = load_settings()
+    settings = load_all_settings()
     if not socket_mode and not url:
         raise click.UsageError("Give --url https://…, or --socket-mode.")
     if oauth and not url:
@@ -64,6 +69,8 @@ def build_manifest(command: str, url: str | None, *, redirect: str | None = None
             place[key] = _base(url) + "/slack/events"
     if redirect is not None:
         built["oauth_config"]["redirect_urls"] = [_base(redirect) + "/slack/oauth_redirect"]
+        events["bot_events"] = sorted([*events["bot_events"], *GONE])
+        settings["org_deploy_enabled"] = True
     return built  # type: ignore[no-any-return]  # YAML is untyped
 
 

@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from bot.cli.chosen import chosen
 from bot.domain.errors import WorkflowBotError
-from bot.observability import configure_logging
+from bot.observability import configure_logging, hide_in_logs
 from bot.settings import Settings, read_settings
 
 P = ParamSpec("P")
@@ -50,6 +51,13 @@ def sentences(command: Callable[P, T]) -> Callable[P, T]:
 
 
 def load_settings() -> Settings:
+    """The settings for the one workspace that the command is about. Raises as `load_all_settings` and `chosen`."""
+    settings = chosen(load_all_settings())
+    hide_in_logs(settings.slack_bot_token.get_secret_value())
+    return settings
+
+
+def load_all_settings() -> Settings:
     """The settings of this environment, with logging set up by them. Raises InvalidSettings."""
     settings = read_settings(os.environ)
     configure_logging(settings.log_level, settings.log_format, settings.secrets())

@@ -14,7 +14,16 @@ import click
 from rich.progress import track
 
 from bot import connections
-from bot.cli.output import format_option, load_settings, output, print_json, sentences, wait_for, words
+from bot.cli.output import (
+    format_option,
+    load_all_settings,
+    load_settings,
+    output,
+    print_json,
+    sentences,
+    wait_for,
+    words,
+)
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogError, InvalidPolicy, InvalidSettings, Refused
 from bot.domain.plan import Change, changes, kept
@@ -110,7 +119,7 @@ def drift(form: str) -> None:
 @sentences
 def test(file: Path | None) -> None:
     """Run the file's own `tests` and exit with 1 when one fails. Needs neither database nor Datadog."""
-    settings = load_settings()
+    settings = load_all_settings()
     source = read_policy(file or settings.policy_file)
     failures = failing_examples(source, compile_policy(source, None))
     if failures:

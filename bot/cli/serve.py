@@ -6,16 +6,18 @@ import asyncio
 import getpass
 import logging
 import signal
+from functools import partial
 
 import click
 
 from bot import __version__, bootstrap
 from bot.cli.db import upgrade_schema
-from bot.cli.output import load_settings, sentences, wait_for
+from bot.cli.output import load_all_settings, sentences, wait_for
 from bot.datadog.sites import find_site
 from bot.domain.errors import SlackUnavailable
 from bot.settings import Settings, require_datadog, require_slack
 from bot.use_cases.note_overrides import note_overrides
+from bot.workspace import Workspace
 
 log = logging.getLogger("workflow-bot")
 
@@ -25,28 +27,37 @@ log = logging.getLogger("workflow-bot")
 @sentences
 def serve(migrate: bool) -> None:
     """Serve Slack: over HTTP, or over Socket Mode where SLACK_APP_TOKEN is set."""
-    settings = load_settings()
+    settings = load_all_settings()
     require_slack(settings)
     require_datadog(settings)
     site = find_site(settings.dd_site)
     overrides = settings.overrides | ({"DD_SITE": site.name} if site.warning else {})
+    if settings.oauth and settings.slack_bot_token.get_secret_value():
+        log.warning("SLACK_BOT_TOKEN is not used: SLACK_CLIENT_ID is set, and each workspace has a token of its own")
+    for plain in settings.plain_ids:
+        log.warning("%s is nobody's: name it with its workspace, as in T01ACME/%s", plain, plain.rpartition(" ")[2])
     if migrate:
         upgrade_schema(settings)
-    wait_for(_serve(settings, overrides))
+    wait_for(_serve(settings, overrides, migrate))
 
 
-async def _serve(settings: Settings, overrides: dict[str, str]) -> None:
+async def _greet(workspace: Workspace) -> None:
+    try:
+        me = await workspace.directory.me()
+        log.info("Slack workspace %s, bot %s", me.team_name or me.team_id, me.bot_user_id)
+    except SlackUnavailable:
+        log.warning("Slack does not answer; the bot starts and keeps asking")
+
+
+async def _serve(settings: Settings, overrides: dict[str, str], migrates: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with bootstrap.open_bot(settings) as bot:
-        await note_overrides(overrides, __version__, getpass.getuser(), bot.store)
-        try:
-            me = await bot.workspace.directory.installation()
-            log.info("Slack workspace %s, bot %s", me.team_name or me.team_id, me.bot_user_id)
-        except SlackUnavailable:
-            log.warning("Slack does not answer; the bot starts and keeps asking")
+    note = partial(note_overrides, overrides, __version__, getpass.getuser())
+    async with bootstrap.open_bot(settings, migrates=migrates, note=note) as bot:
+        if not settings.oauth:
+            await _greet(bot.workspace)
         async with bootstrap.running(bot, settings) as port:
             door = "Socket Mode" if settings.socket_mode else f"http://{settings.host}:{port}/slack/events"
             log.info("ready: listening to Slack on %s; health on http://%s:%d/healthz", door, settings.host, port)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bot import connections
-from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
+from bot.cli.output import format_option, load_all_settings, print_json, print_table, sentences, wait_for, words
 from bot.datadog.accounts import Accounts
 from bot.datadog.client import Datadog
 from bot.domain.errors import DatadogRefused, InvalidPolicy
@@ -33,7 +33,7 @@ def workflows() -> None:
 @sentences
 def list_workflows(account: str | None, query: str, page: int, form: str) -> None:
     """The organisation's workflows, unpublished ones too, and why some can't be run."""
-    settings = load_settings()
+    settings = load_all_settings()
     require_datadog(settings)
     found = wait_for(_list(settings, account, query, page))
     if form == "json":
@@ -57,7 +57,7 @@ def list_workflows(account: str | None, query: str, page: int, form: str) -> Non
 @sentences
 def import_workflow(workflow_id: str, account: str | None, name: str | None, file: Path | None) -> None:
     """Write a workflow of Datadog's into the policy file, with its inputs. Nobody may run it until a rule says so."""
-    settings = load_settings()
+    settings = load_all_settings()
     require_datadog(settings)
     path = file or settings.policy_file
     definition = wait_for(_read(settings, account, workflow_id))

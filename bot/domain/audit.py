@@ -66,6 +66,8 @@ class Act(StrEnum):
     TRAIL_EXPORTED = "trail exported"
     TRAIL_VERIFIED = "trail verified"
     TRAIL_SEALED = "trail sealed"
+    WORKSPACE_INSTALLED = "workspace installed"
+    WORKSPACE_REMOVED = "workspace removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ FACTS: Mapping[str, Facts] = {
     "trail exported": _facts("first last format", "file"),
     "trail verified": _facts("first last head breaks witnesses"),
     "trail sealed": _facts("first last head digest records file"),
+    "workspace installed": _facts("workspace name app scopes organisation"),
+    "workspace removed": _facts("workspace how"),
 }
 
 

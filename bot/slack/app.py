@@ -10,28 +10,33 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import SlackUnavailable, WorkflowBotError
+from bot.domain.errors import Refused, SlackUnavailable, WorkflowBotError
 from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
-from bot.slack.directory import SlackDirectory
+from bot.slack.directory import Identity
 from bot.slack.error_text import slack_refused, unexpected
 from bot.slack.heard import Heard
+from bot.slack.ids import GONE
 from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
 from bot.slack.voice import Voice
 from bot.use_cases.telemetry import REQUEST, Telemetry, Work
 
 Listener = Callable[[Incoming], Awaitable[None]]
 Table = Mapping[tuple[str, str], Listener]
+
+SWITCHBOARD = "workflow_bot_switchboard"  # under this name it goes along in Bolt's context
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +106,27 @@ class Switchboard:
             log.exception("could not tell a person about the failure of request %s", incoming.request_id)
 
 
-class LastMiddleware(AsyncMiddleware):
-    """Hands a request that Bolt has checked to the switchboard."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Where a request goes, and who the bot is there; nobody, where it goes no further than a refusal."""
 
-    def __init__(self, switchboard: Switchboard, heard: Heard) -> None:
-        self._switchboard = switchboard
+    switchboard: Switchboard
+    me: Identity | None = None
+    token: str | None = None
+
+
+# Who a request is for, as Bolt reads it from the payload. Raises SlackUnavailable.
+Admit = Callable[[AsyncBoltContext], Awaitable[Admitted]]
+# Slack says that the app, or its token, is gone; for these Bolt asks nobody.
+Gone = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class LastMiddleware(AsyncMiddleware):
+    """Hands a request that Bolt has checked to the switchboard of its workspace."""
+
+    def __init__(self, heard: Heard, gone: Gone | None) -> None:
         self._heard = heard
+        self._gone = gone
 
     async def async_process(
         self,
@@ -117,7 +137,34 @@ class LastMiddleware(AsyncMiddleware):
     ) -> BoltResponse:
         """Bolt's door to a middleware. Never calls `next`: nothing comes after."""
         self._heard.request(req.body)
-        return await self._switchboard.answer(req.body)
+        switchboard: Switchboard | None = req.context.get(SWITCHBOARD)
+        if switchboard is not None:
+            return await switchboard.answer(req.body)
+        if self._gone is not None and address(req.body)[1] in GONE:
+            await self._gone(req.body)
+            return BoltResponse(status=200, body="")
+        return _answer_for_nobody(address(req.body))
+
+
+def refusing(words: str, voice: Voice, telemetry: Telemetry) -> Switchboard:
+    """A switchboard that tells everybody the same."""
+
+    async def refuse(_: Incoming) -> None:
+        raise Refused(words)
+
+    return Switchboard(_ByKind(refuse), voice, telemetry)
+
+
+class _ByKind(dict[tuple[str, str], Listener]):
+    """A table of one listener, for whatever a person did. Events, and what asks for options, have none."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The listener for each kind of deed."""
+        return default if key[0] in ("event_callback", "block_suggestion", "") else self._listener
 
 
 def address(body: Mapping[str, Any]) -> tuple[str, str]:
@@ -139,23 +186,25 @@ def address(body: Mapping[str, Any]) -> tuple[str, str]:
             return kind, str(body.get("callback_id", ""))
 
 
-def build_app(
-    client: AsyncWebClient, signing_secret: str, directory: SlackDirectory, switchboard: Switchboard, heard: Heard
-) -> AsyncApp:
+def build_app(client: AsyncWebClient, signing_secret: str, admit: Admit, heard: Heard, gone: Gone | None) -> AsyncApp:
     """Bolt with everything it reads from the environment given explicitly, and our own authorize: no call per request."""
 
-    async def authorize(**_: Any) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
+    async def authorize(
+        context: AsyncBoltContext,
+    ) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
         try:
-            me = await directory.installation()
+            admitted = await admit(context)
         except SlackUnavailable:
             log.error("a request could not be authorized: Slack does not answer auth.test")
             return None
+        context[SWITCHBOARD] = admitted.switchboard
+        me = admitted.me
         return AuthorizeResult(
-            enterprise_id=me.enterprise_id,
-            team_id=me.team_id,
-            bot_user_id=me.bot_user_id,
-            bot_id=me.bot_id,
-            bot_token=client.token,
+            enterprise_id=me.enterprise_id if me else None,
+            team_id=me.team_id if me else None,
+            bot_user_id=me.bot_user_id if me else None,
+            bot_id=me.bot_id if me else None,
+            bot_token=admitted.token,
         )
 
     app = AsyncApp(
@@ -166,7 +215,7 @@ def build_app(
         authorize=authorize,  # type: ignore[arg-type]  # see above
         user_facing_authorize_error_message="The bot can't reach Slack at the moment. Try again in a moment.",
     )
-    app.use(LastMiddleware(switchboard, heard))
+    app.use(LastMiddleware(heard, gone))
     return app
 
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class Identity:
     """The workspace or organisation that the bot's token belongs to."""
 
     team_id: str
@@ -48,9 +48,9 @@ class Installation:
 class SlackDirectory:
     """Answers from memory where that is fresh. Where Slack can't be asked and nothing is fresh, nobody is let in."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(self, client: AsyncWebClient, me: Identity | None = None) -> None:
         self._client = client
-        self._installation: Installation | None = None
+        self._me = me
         self._people: dict[str, tuple[float, dict[str, Any]]] = {}
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
@@ -58,20 +58,23 @@ class SlackDirectory:
         self._questions: dict[str, object] = {}
         self._lock = asyncio.Lock()
 
-    async def installation(self) -> Installation:
-        """Who we are; asked once. Raises SlackUnavailable, or InvalidSettings where Slack refuses the token."""
-        if self._installation is None:
+    async def me(self) -> Identity:
+        """Who we are; where it isn't known it is asked, once.
+
+        Raises SlackUnavailable, or InvalidSettings where Slack refuses the token.
+        """
+        if self._me is None:
             async with self._lock:
-                if self._installation is None:
-                    self._installation = await self._ask_who_we_are()
-        return self._installation
+                if self._me is None:
+                    self._me = await self._ask_who_we_are()
+        return self._me
 
     async def actor(self, team_id: str, user_id: str, *, fresh: bool = False) -> Actor:
         """The person, by what Slack says of them; `fresh`: by what it says now. `team_id` is what the request says.
 
         Raises SlackUnavailable.
         """
-        me = await self.installation()
+        me = await self.me()
         profile = await self._profile(user_id, fresh)
         home = me.enterprise_id or me.team_id
         name = str(profile.get("real_name") or profile.get("name") or user_id)
@@ -157,7 +160,7 @@ class SlackDirectory:
             self._people[user_id] = (time.monotonic(), profile)
         return profile
 
-    async def _ask_who_we_are(self) -> Installation:
+    async def _ask_who_we_are(self) -> Identity:
         try:
             answer = await asyncio.wait_for(self._client.auth_test(), CALL_LIMIT)
         except SlackApiError as error:
@@ -169,7 +172,7 @@ class SlackDirectory:
             raise SlackUnavailable from error
         except UNREACHABLE as error:
             raise SlackUnavailable from error
-        return Installation(
+        return Identity(
             team_id=str(answer.get("team_id") or ""),
             enterprise_id=answer.get("enterprise_id"),
             bot_user_id=str(answer.get("user_id") or ""),
@@ -179,7 +182,7 @@ class SlackDirectory:
         )
 
 
-def _kind(profile: dict[str, Any], team_id: str, me: Installation) -> Kind:
+def _kind(profile: dict[str, Any], team_id: str, me: Identity) -> Kind:
     """What the person is to us (Slack docs: reference/objects/user-object). What isn't known is not let in."""
     if profile.get("deleted"):
         return Kind.DEACTIVATED

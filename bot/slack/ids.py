@@ -7,6 +7,19 @@ from enum import StrEnum
 COMMAND = "/workflow"  # the default; SLACK_COMMAND may name another
 
 
+# What the bot's token has to be allowed to do: the scopes in the manifest.
+SCOPES = (
+    "channels:read",
+    "chat:write",
+    "chat:write.public",
+    "commands",
+    "files:write",
+    "groups:read",
+    "usergroups:read",
+    "users:read",
+)
+
+
 class Shortcut(StrEnum):
     """Callback ids of shortcuts in the manifest. None yet."""
 
@@ -18,6 +31,10 @@ class Event(StrEnum):
     GROUP = "subteam_updated"
     PERSON = "user_change"
     HOME = "app_home_opened"
+
+
+# Types of events that are there only where workspaces install the bot by themselves.
+GONE = ("app_uninstalled", "tokens_revoked")
 
 
 class View(StrEnum):

@@ -5,6 +5,7 @@ SQLite has one writer connection; a second one would only wait for its lock, and
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 
-from bot.domain.errors import InvalidSettings
+from bot.domain.errors import InvalidSettings, NotRecorded
+from bot.domain.installations import insist_on_id
 
 BUSY_TIMEOUT = 10_000  # milliseconds SQLite waits for another process's lock
 STATEMENT_TIMEOUT = 10_000  # milliseconds Postgres may take for one statement
 CONNECT_TIMEOUT = 5  # seconds
+OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c synchronous_commit=on -c timezone=UTC"
+_SCHEMA = re.compile(r"-csearch_path=(workspace_[a-z0-9]+)")
 
 
 def parse_url(text: str) -> URL:
@@ -40,6 +44,26 @@ def parse_url(text: str) -> URL:
             raise InvalidSettings(f"DATABASE_URL: {other} is not supported. Use sqlite:///… or postgresql://….")
 
 
+def workspace_url(text: str, workspace_id: str) -> str:
+    """The URL of a workspace's own database: on SQLite a file beside the one named, on Postgres a schema in the same
+    database, and no other schema is searched for a table. Raises InvalidSettings, and ValueError for what is no id.
+    """
+    url, name = parse_url(text), insist_on_id(workspace_id)
+    if url.get_backend_name() == "sqlite":
+        file = Path(str(url.database))
+        url = url.set(database=str(file.with_name(f"{file.stem}.{name}{file.suffix}")))
+    else:
+        given = url.query.get("options", "")
+        url = url.update_query_dict({"options": f"{given} -csearch_path=workspace_{name.lower()}".strip()})
+    return url.render_as_string(hide_password=False)
+
+
+def schema_of(url: URL) -> str | None:
+    """The schema of a workspace that the URL names; None for the main database, and on SQLite."""
+    found = _SCHEMA.findall(str(url.query.get("options", "")))
+    return found[-1] if found else None
+
+
 def open_engines(text: str) -> tuple[sa.Engine, sa.Engine]:
     """The engine for writing and the engine for reading. Nothing is connected yet. Raises InvalidSettings."""
     url = parse_url(text)
@@ -50,16 +74,41 @@ def open_engines(text: str) -> tuple[sa.Engine, sa.Engine]:
         prepare_sqlite(writer, "BEGIN IMMEDIATE")
         prepare_sqlite(reader, "BEGIN")
         return writer, reader
-    url = url.set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {
         "hide_parameters": True,
-        "connect_args": postgres_arguments(),
         "pool_pre_ping": False,  # the writer runs a failed transaction again on a new connection, which costs nothing when well
         "pool_recycle": 1800,
     }
-    return sa.create_engine(url, pool_size=2, max_overflow=0, **options), sa.create_engine(
-        url, pool_size=5, max_overflow=0, isolation_level="AUTOCOMMIT", **options
+    return (
+        postgres_engine(url, pool_size=2, max_overflow=0, **options),
+        postgres_engine(url, pool_size=5, max_overflow=0, isolation_level="AUTOCOMMIT", **options),
     )
+
+
+def postgres_engine(url: URL, options: str = OPTIONS, **arguments: Any) -> sa.Engine:
+    """An engine that sees the schema of the URL, and no other. `options` are the session's settings."""
+    given = str(url.query.get("options", ""))
+    plain = url.difference_update_query(["options"]).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(plain, connect_args=postgres_arguments(f"{given} {options}".strip()), **arguments)
+    if schema := schema_of(url):
+        _insist_on_schema(engine, schema)
+    return engine
+
+
+def _insist_on_schema(engine: sa.Engine, schema: str) -> None:
+    """A pooler in between may drop a session's settings; then these would be the tables of somebody else."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW search_path")
+            found = cursor.fetchone()[0]
+        connection.rollback()
+        if found != schema:
+            raise NotRecorded(
+                "The connection to Postgres did not keep the workspace's schema, so nothing was done. A pooler in between"
+                " has to pass the startup option search_path on: docs/workspaces.md."
+            )
 
 
 def make_parent(url: URL) -> None:
@@ -69,12 +118,12 @@ def make_parent(url: URL) -> None:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def postgres_arguments() -> dict[str, Any]:
+def postgres_arguments(options: str) -> dict[str, Any]:
     """Arguments of psycopg. Without prepared statements PgBouncer needs nothing more; a commit waits for the disk."""
     return {
         "connect_timeout": CONNECT_TIMEOUT,
         "prepare_threshold": None,
-        "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c synchronous_commit=on -c timezone=UTC",
+        "options": options,
         "application_name": "workflow-bot",
         "keepalives_idle": 30,
         "tcp_user_timeout": 15_000,

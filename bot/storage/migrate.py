@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,13 +13,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from bot.storage.engine import make_parent, parse_url, postgres_arguments, prepare_sqlite
+from bot.storage.engine import make_parent, parse_url, postgres_engine, prepare_sqlite, schema_of
 from bot.storage.roles import bot_roles, grant, make_role
 
 log = logging.getLogger(__name__)
 
 # Any number that no other program takes for a lock in the same database.
 LOCK = 7_126_403_518
+# Alembic keeps what it works on in one place of the process.
+_alembic = threading.Lock()
 
 
 def folder() -> Path:
@@ -28,9 +31,9 @@ def folder() -> Path:
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
-def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate up to `revision`, and give roles of the bot's what new tables need. Raises InvalidSettings for a bad URL,
-    sqlalchemy errors where the database refuses.
+def upgrade(url: str, revision: str = "head", roles: Collection[str] = ()) -> None:
+    """Migrate up to `revision`, and give roles of the bot's what new tables need; `roles` are those that the tables are new
+    to. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses.
 
     A schema that a newer version of the bot has made is left as it is: this version works on it (a test holds the newer
     one to that), and a replica that is restarted while others are being upgraded must come up.
@@ -44,10 +47,20 @@ def upgrade(url: str, revision: str = "head") -> None:
             return
         command.upgrade(config, revision)
         if connection.dialect.name == "postgresql" and revision_of(connection) != current:
-            for role in bot_roles(connection):
+            for role in sorted({*bot_roles(connection), *roles}):
                 grant(connection, role)
 
     _run(url, action)
+
+
+def roles_of(url: str) -> list[str]:
+    """The roles of a Postgres that the bot runs as; none elsewhere, or where there are no tables yet."""
+    engine = plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return bot_roles(connection) if connection.dialect.name == "postgresql" else []
+    finally:
+        engine.dispose()
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -63,6 +76,12 @@ def revisions(url: str) -> tuple[str | None, str | None]:
             return revision_of(connection), newest()
     finally:
         engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether this version of the bot can work on the database as it is."""
+    current, wanted = revisions(url)
+    return current == wanted or is_ahead(current)
 
 
 def newest() -> str | None:
@@ -88,6 +107,13 @@ def is_ahead(revision: str | None) -> bool:
     return revision is not None and revision not in {script.revision for script in scripts}
 
 
+def make_schema(connection: sa.Connection, schema: str | None) -> None:
+    """Make a workspace's schema where it isn't there; whoever may not make one is not asked to where it is."""
+    there = sa.text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
+    if schema and not connection.execute(there, {"schema": schema}).scalar():
+        connection.execute(sa.text(f"CREATE SCHEMA {connection.dialect.identifier_preparer.quote(schema)}"))
+
+
 def make_bot_role(url: str, name: str) -> bool:
     """As `roles.make_role`, in a transaction of its own."""
     engine = plain_engine(url)
@@ -102,9 +128,10 @@ def _run(url: str, action: Callable[[Config], None]) -> None:
     engine = plain_engine(url)
     try:
         # On SQLite BEGIN IMMEDIATE keeps others out until the commit; on Postgres the lock does.
-        with engine.begin() as connection:
+        with _alembic, engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                make_schema(connection, schema_of(parse_url(url)))
             action(config_for(connection))
     finally:
         engine.dispose()
@@ -124,9 +151,5 @@ def plain_engine(text: str) -> sa.Engine:
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
         prepare_sqlite(engine, "BEGIN IMMEDIATE")
         return engine
-    arguments = postgres_arguments()
     # A migration may take longer than a request, and waits for the other replica's.
-    arguments["options"] = "-c timezone=UTC"
-    return sa.create_engine(
-        url.set(drivername="postgresql+psycopg"), connect_args=arguments, poolclass=sa.pool.NullPool
-    )
+    return postgres_engine(url, "-c timezone=UTC", poolclass=sa.pool.NullPool)

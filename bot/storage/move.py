@@ -17,6 +17,7 @@ from bot.domain.chain import Chain
 from bot.domain.errors import Refused
 from bot.domain.findings import START, Point
 from bot.storage import migrate
+from bot.storage.engine import parse_url, schema_of
 from bot.storage.runs import insert_into
 from bot.storage.store import Transaction
 from bot.storage.tables import metadata
@@ -42,6 +43,8 @@ def move(source_url: str, target_url: str, audit_key: bytes | None, progress: Pr
     try:
         with source_engine.connect() as connection, target_engine.begin() as target:
             source = _held_still(connection)
+            if target.dialect.name == "postgresql":
+                migrate.make_schema(target, schema_of(parse_url(target_url)))
             _insist_on_empty(target)
             command.upgrade(migrate.config_for(target), "head")
             rows = {table.name: _copy(table, source, target, progress) for table in metadata.sorted_tables}

@@ -26,10 +26,10 @@ class FernetSealer:
         """The values, encrypted."""
         return self._fernet.encrypt(json.dumps(dict(values)).encode()).decode()
 
-    def unseal(self, sealed: str) -> dict[str, Any]:
-        """The values again. Raises UnreadableSecret when none of the keys fits."""
+    def unseal(self, sealed: str, max_age: int | None = None) -> dict[str, Any]:
+        """The values again. Raises UnreadableSecret when none of the keys fits, or it is older than `max_age` seconds."""
         try:
-            values: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode()))
+            values: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode(), max_age))
         except InvalidToken:
             raise UnreadableSecret from None
         return values

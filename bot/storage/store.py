@@ -25,6 +25,7 @@ from bot.storage.approvals import ApprovalRows
 from bot.storage.audit import AuditRows, append
 from bot.storage.authenticators import AuthenticatorRows
 from bot.storage.catalogue import CatalogueRows
+from bot.storage.installations import InstallationRows
 from bot.storage.locks import LockRows
 from bot.storage.outbox import OutboxRows
 from bot.storage.policy import PolicyRows
@@ -55,6 +56,7 @@ class Transaction(
     OutboxRows,
     ReplicaRows,
     SampleRows,
+    InstallationRows,
 ):
     """Everything that can be asked of, and done to, the database inside one transaction."""
 

@@ -343,3 +343,37 @@ replicas = sa.Table(
     sa.Column("connected_at", Moment),
     sa.Column("app_id", sa.String(40), nullable=False),
 )
+
+# The main database: whoever has installed the bot (bot/domain/installations.py says what is in it); tokens are sealed.
+# `lease` and `held_until` are who may refresh the token now. A workspace's own database: its own row, without tokens, as
+# its trail last told of it.
+installations = sa.Table(
+    "installations",
+    metadata,
+    sa.Column("id", sa.String(24), primary_key=True),
+    sa.Column("team_id", sa.String(24), nullable=False),
+    sa.Column("enterprise_id", sa.String(24), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("app_id", sa.String(40), nullable=False),
+    sa.Column("bot_user_id", sa.String(40), nullable=False),
+    sa.Column("bot_id", sa.String(40), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("refresh_token", sa.Text, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("installed_at", Moment, nullable=False),
+    sa.Column("installed_by", sa.String(40), nullable=False),
+    sa.Column("removed_at", Moment),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("trouble", sa.Text, nullable=False),
+    sa.Column("lease", sa.BigInteger, nullable=False),
+    sa.Column("held_until", Moment),
+)
+
+# What a browser brought back from Slack: each state is good once. Only a digest is kept, until it has expired.
+oauth_states = sa.Table(
+    "oauth_states",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("expires_at", Moment, nullable=False),
+)

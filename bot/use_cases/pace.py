@@ -14,6 +14,8 @@ POLL = 1.0  # seconds between looks into the database for what others left
 LONGEST_PAUSE = 15.0  # seconds between them while the database is away
 
 DEFINITIONS = 300.0  # seconds between comparisons of the whole catalogue with Datadog
+INSTALLATIONS = 3.0  # seconds between looks for what other replicas have installed, removed or refreshed
+REOPEN = 15.0  # seconds until a workspace that could not be opened is tried again
 WORD = 15.0  # seconds between the words of a process that serves that it does
 SAMPLES = 15.0  # seconds between looks into the database for what metrics tell of it, while somebody reads them
 

@@ -13,6 +13,10 @@ EVERY = {
     "SLACK_BOT_TOKEN": "xoxb-bot-token",
     "SLACK_SIGNING_SECRET": "signing-secret",
     "SLACK_APP_TOKEN": "xapp-app-token",
+    "SLACK_CLIENT_ID": "12345.67890",
+    "SLACK_CLIENT_SECRET": "client-secret",
+    "WORKSPACES": "T01ACME, E01GRID",
+    "PUBLIC_URL": "https://bot.example.com",
     "SLACK_API_URL": "http://127.0.0.1:9/api/",
     "SLACK_COMMAND": "/run-it",
     "DD_SITE": "datadoghq.eu",
@@ -90,6 +94,7 @@ def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(EVERY[name] + "\n")
     more = {} if name == "AUDIT_SIGNING_KEY" else {"AUDIT_SIGNING_KEY": "which witnesses need"}
+    more |= {"SLACK_CLIENT_ID": "1.2"} if name == "SLACK_CLIENT_SECRET" else {}
     settings = read_settings({f"{name}_FILE": str(path), **more})
     assert EVERY[name] in settings.secrets()
     assert (
@@ -162,3 +167,22 @@ def test_datadog_needs_a_pair_of_keys_or_a_bearer_token() -> None:
             require_datadog(read_settings(keys))
     require_datadog(read_settings({"DD_API_KEY": "a", "DD_APP_KEY": "b"}))
     require_datadog(read_settings({"DD_ACCESS_TOKEN": "t"}))
+
+
+def test_half_of_an_oauth_app_is_an_error_that_names_the_other_half() -> None:
+    assert error_of(SLACK_CLIENT_ID="1.2").startswith("SLACK_CLIENT_SECRET is missing, and SLACK_CLIENT_ID is set.")
+    assert error_of(SLACK_CLIENT_SECRET="s").startswith("SLACK_CLIENT_ID is missing, and SLACK_CLIENT_SECRET is set.")
+
+
+def test_workspaces_and_the_public_address_are_checked() -> None:
+    assert "WORKSPACES: “acme” is not the id" in error_of(WORKSPACES="T01ACME acme")
+    for url in ("http://bot.example.com", "bot.example.com", "ftp://127.0.0.1"):
+        assert "PUBLIC_URL has to be https" in error_of(PUBLIC_URL=url)
+
+
+def test_serving_many_needs_no_bot_token_and_knows_people_by_their_workspace_alone() -> None:
+    oauth = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s", "SLACK_SIGNING_SECRET": "signing"}
+    settings = read_settings(oauth | {"ADMINS": "T01ACME/U01ALICE U02BOB", "AUDIT_CHANNEL": "T01ACME/C01AUDIT"})
+    require_slack(settings)
+    assert settings.plain_ids == ["ADMINS: U02BOB"]
+    assert "is for serving many workspaces" in error_of(ADMINS="T01ACME/U01ALICE")

@@ -29,8 +29,8 @@ def _auth_test(site: Site, params: Json) -> Json:
         "team_id": ws.team_id,
         "user_id": ws.bot_user_id,
         "bot_id": ws.bot_id,
-        "is_enterprise_install": False,
-    }
+        "is_enterprise_install": ws.is_enterprise_install,
+    } | ({"enterprise_id": ws.enterprise_id} if ws.enterprise_id else {})
 
 
 def _bots_info(site: Site, params: Json) -> Json:
@@ -51,7 +51,14 @@ def _users_info(site: Site, params: Json) -> Json:
     member = site.workspace.members.get(str(params["user"]))
     if member is None:
         raise ApiError("user_not_found")
-    return {"user": member.to_json()}
+    user = member.to_json()
+    if site.workspace.enterprise_id and not member.foreign:
+        user["enterprise_user"] = {
+            "id": member.id,
+            "enterprise_id": site.workspace.enterprise_id,
+            "teams": [member.team_id],
+        }
+    return {"user": user}
 
 
 def _users_list(site: Site, params: Json) -> Json:

@@ -38,10 +38,10 @@ class Payloads:
             "command": self._ws.command,
             "text": escaped(self._ws, text),
             "api_app_id": self._ws.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": "true" if self._ws.is_enterprise_install else "false",
             "response_url": self._urls.give(user_id, channel.id),
             "trigger_id": self._triggers.give(user_id),
-        }
+        } | ({"enterprise_id": self._ws.enterprise_id} if self._ws.enterprise_id else {})
 
     def block_actions(self, user_id: str, surface: Surface, action: Json) -> Json:
         """A press or choice in a view or message."""
@@ -108,18 +108,20 @@ class Payloads:
 
     def event(self, event: Json, actor_team: str, *, is_ext_shared: bool = False) -> Json:
         """The envelope of an Events API event."""
-        authorization: Json = {"enterprise_id": None, "team_id": self._ws.team_id, "user_id": self._ws.bot_user_id}
+        ws, wide = self._ws, self._ws.is_enterprise_install
+        authorization: Json = {"enterprise_id": ws.enterprise_id, "team_id": None if wide else ws.team_id}
+        authorization |= {"user_id": ws.bot_user_id, "is_bot": True, "is_enterprise_install": wide}
         return {
             "token": VERIFICATION_TOKEN,
             "team_id": self._ws.team_id,
             "context_team_id": self._ws.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": ws.enterprise_id,
             "api_app_id": self._ws.app_id,
             "event": event | ({"user_team": actor_team, "source_team": actor_team} if is_ext_shared else {}),
             "type": "event_callback",
             "event_id": self._ws.new_id("Ev"),
             "event_time": int(time.time()),
-            "authorizations": [authorization | {"is_bot": True, "is_enterprise_install": False}],
+            "authorizations": [authorization],
             "is_ext_shared_channel": is_ext_shared,
             "event_context": "4-local",
         }
@@ -131,9 +133,12 @@ class Payloads:
             "type": kind,
             "token": VERIFICATION_TOKEN,
             "user": user,
-            "team": {"id": self._ws.team_id, "domain": self._ws.team_domain},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            # Where the whole organisation has the app, no team is named (Slack docs: enterprise/developing-for-…).
+            "team": None
+            if self._ws.is_enterprise_install
+            else {"id": self._ws.team_id, "domain": self._ws.team_domain},
+            "enterprise": {"id": self._ws.enterprise_id, "name": "Org"} if self._ws.enterprise_id else None,
+            "is_enterprise_install": self._ws.is_enterprise_install,
             "api_app_id": self._ws.app_id,
         }
 

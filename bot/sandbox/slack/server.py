@@ -48,6 +48,7 @@ class LocalSlack:
         app_token: str = "xapp-local",  # noqa: S107  as above
         bot_url: str | None = None,
         host: str = "127.0.0.1",
+        sockets: SocketMode | None = None,
     ) -> None:
         self.signing_secret, self.bot_token, self.app_token = signing_secret, bot_token, app_token
         self._host, self._port = host, port
@@ -55,14 +56,14 @@ class LocalSlack:
         self.faults = Faults()
         self.rate_limits = RateLimits()
         self.triggers = TriggerIds()
-        self.sockets = SocketMode(self.workspace)
+        self.sockets = sockets or SocketMode(self.workspace)
         self.extra_routes: Callable[[web.Application], None] | None = None
         posting, views = Posting(self.workspace), ViewStack(self.workspace)
         self.response_urls = ResponseUrls(self.workspace, posting)
         self.delivery = Delivery(self.workspace, self.sockets, signing_secret)
         self.delivery.bot_url = bot_url
         site = Site(self.workspace, posting, views, self.triggers, self.sockets.new_url)
-        self._api = WebApi(site, self.faults, self.rate_limits, bot_token, app_token)
+        self.api = WebApi(site, self.faults, self.rate_limits, bot_token, app_token)
         payloads = Payloads(self.workspace, self.triggers, self.response_urls)
         answers = Answers(self.workspace, views, self.response_urls)
         self.client = Client(self.workspace, views, payloads, self.delivery, answers)
@@ -81,10 +82,9 @@ class LocalSlack:
     async def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
         app = web.Application(client_max_size=MOST_BYTES)
-        app.router.add_route("*", "/api/{method}", self._api.handle)
-        app.router.add_post("/response/{key}", self.response_urls.handle)
-        app.router.add_post("/upload/{file_id}", self._upload())
+        app.router.add_route("*", "/api/{method}", self.api.handle)
         app.router.add_get("/link/", self.sockets.serve)
+        self.add_routes(app, "")
         self._page.add_routes(app)
         if self.extra_routes is not None:
             self.extra_routes(app)
@@ -94,6 +94,11 @@ class LocalSlack:
         await site.start()
         self._port = self._runner.addresses[0][1]
         self.workspace.base_url = f"http://{self._host}:{self._port}"
+
+    def add_routes(self, app: web.Application, prefix: str) -> None:
+        """Serve what is the workspace's own below `prefix`."""
+        app.router.add_post(f"{prefix}/response/{{key}}", self.response_urls.handle)
+        app.router.add_post(f"{prefix}/upload/{{file_id}}", self._upload())
 
     async def stop(self) -> None:
         """Close every connection."""
@@ -149,7 +154,7 @@ class LocalSlack:
     @property
     def calls(self) -> list[Call]:
         """Every Web API call, oldest first."""
-        return self._api.calls
+        return self.api.calls
 
     @property
     def delivered(self) -> list[Delivered]:

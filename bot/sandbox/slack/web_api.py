@@ -44,7 +44,7 @@ class WebApi:
         self._site = site
         self._faults = faults
         self._limits = limits
-        self._bot_token = bot_token
+        self.bot_tokens: dict[str, str] = {bot_token: ""}  # each with the error it meets, none for a good one
         self._app_token = app_token
         self.calls: list[Call] = []
 
@@ -52,7 +52,7 @@ class WebApi:
         """Answer one call, or close the connection where a fault says so."""
         name = request.match_info["method"]
         at = time.time()
-        params, token = await _read(request)
+        params, token = await read_call(request)
         if self._faults.delay:
             await asyncio.sleep(self._faults.delay)
         fault = self._faults.take(name)
@@ -89,8 +89,8 @@ class WebApi:
             return method
         if not token:
             raise ApiError("not_authed")
-        if token not in (self._bot_token, self._app_token):
-            raise ApiError("invalid_auth")
+        if token != self._app_token and (refusal := self.bot_tokens.get(token, "invalid_auth")):
+            raise ApiError(refusal)
         if (token == self._app_token) != method.app_token:
             raise ApiError("not_allowed_token_type")
         if not method.app_token:
@@ -115,7 +115,7 @@ def _fault_answer(fault: Fault) -> tuple[Json, int, dict[str, str]]:
     return {"ok": False, "error": error or "internal_error"}, status, headers
 
 
-async def _read(request: web.Request) -> tuple[Json, str | None]:
+async def read_call(request: web.Request) -> tuple[Json, str | None]:
     """The parameters of a call, wherever they were sent, and its token apart from them."""
     params: Json = dict(request.query)
     if request.content_type == "application/json":

@@ -39,6 +39,8 @@ class Workspace:
         self.team_id = "T01LOCAL"
         self.team_name = "Local Slack"
         self.team_domain = "local"
+        self.enterprise_id: str | None = None
+        self.is_enterprise_install = False  # whether the whole organisation has the app, and not this team by itself
         self.app_id = "A01LOCAL"
         self.bot_id = "B01WORKFLOW"
         self.bot_user_id = "U01WORKFLOWBOT"
@@ -118,7 +120,7 @@ class Workspace:
                 "id": view.id,
                 "team_id": self.team_id,
                 "app_id": self.app_id,
-                "app_installed_team_id": self.team_id,
+                "app_installed_team_id": self.enterprise_id if self.is_enterprise_install else self.team_id,
                 "bot_id": self.bot_id,
                 "hash": view.hash,
                 "root_view_id": view.root_id,

@@ -88,7 +88,7 @@ async def test_an_event_or_a_wish_for_the_newest_asks_again(known: SlackDirector
 async def test_an_answer_that_an_event_has_overtaken_is_not_remembered(
     known: SlackDirectory, slack: LocalSlack
 ) -> None:
-    await known.installation()
+    await known.me()
     await known.actor("T01", "U02BOB")
     slack.faults.delay = 0.3
     asked = [
@@ -114,7 +114,7 @@ async def test_an_answer_that_an_event_has_overtaken_is_not_remembered(
 async def test_of_two_questions_about_one_person_at_once_one_answer_is_remembered(
     known: SlackDirectory, slack: LocalSlack
 ) -> None:
-    await known.installation()
+    await known.me()
     slack.faults.delay = 0.1
     await asyncio.gather(*(known.actor(slack.team_id, "U01ALICE") for _ in range(2)))
     before = len(slack.calls)

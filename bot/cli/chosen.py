@@ -1,0 +1,88 @@
+"""Which workspace a command is about: the one that --workspace or WORKSPACE names, else the only one that is installed."""
+
+from __future__ import annotations
+
+import click
+import sqlalchemy as sa
+
+from bot.connections import build_sealer, settings_of
+from bot.domain.errors import NotRecorded, UnreadableSecret
+from bot.domain.installations import Installation, is_workspace_id
+from bot.settings import Settings
+
+NAMED = "workspace"  # under this name the main command keeps it for the others
+
+
+def name_workspace(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """Take the option's value. Raises click.BadParameter for what is no id."""
+    if value and not is_workspace_id(value):
+        raise click.BadParameter("a workspace is named by its id, as in T01ACME, an organisation as in E01ACME.")
+    context.meta[NAMED] = value or None
+    return value
+
+
+def named_workspace() -> str | None:
+    """The workspace that was named for the command that runs just now."""
+    context = click.get_current_context(silent=True)
+    named = None if context is None else context.meta.get(NAMED)
+    return None if named is None else str(named)
+
+
+def chosen(settings: Settings) -> Settings:
+    """The settings for the workspace that the command is about; as they are where only one is served.
+
+    Raises click.UsageError where one has to be named, and NotRecorded where the main database can't say which there are.
+    """
+    named = named_workspace()
+    if not settings.oauth:
+        return settings if named is None else settings_of(settings, named, "")
+    found = installations(settings)
+    installed = [one for one in found if one.is_installed]
+    if named is None and len(installed) != 1:
+        raise click.UsageError(_which(installed))
+    known = next((one for one in found if one.id == named), None) if named else installed[0]
+    if known is None:
+        raise click.UsageError(f"{named} has not installed the bot. {_which(installed)}")
+    return settings_of(settings, known.id, token_of(settings, known))
+
+
+def token_of(settings: Settings, installation: Installation) -> str:
+    """Its token; empty where there is none any more, or the key to it is missing."""
+    from bot.use_cases.refresh_token import TOKEN
+
+    try:
+        return str(build_sealer(settings).unseal(installation.token)[TOKEN]) if installation.token else ""
+    except UnreadableSecret:
+        return ""
+
+
+def installations(settings: Settings) -> list[Installation]:
+    """Everybody who has installed the bot, removed ones too; nobody where there is no database yet. Raises NotRecorded."""
+    from bot.storage import migrate
+    from bot.storage.condition import sqlite_file
+    from bot.storage.installations import all_installations
+
+    url = settings.database_url.get_secret_value()
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return []  # opening it would make it
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return all_installations(connection) if migrate.revision_of(connection) else []
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise NotRecorded(
+            f"The main database can't say which workspaces there are: {cause} Check DATABASE_URL; run: workflow-bot db upgrade"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def _which(installed: list[Installation]) -> str:
+    if not installed:
+        return "No workspace has installed the bot yet. Open /slack/install at the bot's address, and name it: --workspace T…"
+    there = ", ".join(f"{one.id} ({one.name})" for one in installed)
+    return (
+        f"Name the workspace, as in workflow-bot --workspace {installed[0].id} …, or set WORKSPACE. There are: {there}."
+    )

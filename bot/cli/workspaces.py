@@ -1,0 +1,127 @@
+"""`workspaces`: who has installed the bot, taking one out, and sealing their tokens with a new key."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from datetime import UTC, datetime
+
+import click
+import sqlalchemy as sa
+
+from bot import connections
+from bot.cli.chosen import installations, token_of
+from bot.cli.output import format_option, load_all_settings, print_json, print_table, sentences, wait_for, words
+from bot.domain.errors import NotRecorded, Refused, UnreadableSecret
+from bot.domain.installations import Installation
+from bot.settings import Settings
+from bot.storage import migrate
+from bot.use_cases.note_installation import note_installation
+from bot.use_cases.telemetry import Telemetry
+
+
+@click.group()
+def workspaces() -> None:
+    """The workspaces that have installed the bot through OAuth."""
+
+
+@workspaces.command("list")
+@format_option
+@sentences
+def list_workspaces(form: str) -> None:
+    """Everybody who has installed the bot, those that were removed too."""
+    found = installations(load_all_settings())
+    if form == "json":
+        for one in found:
+            print_json(
+                {
+                    "workspace": one.id,
+                    "name": one.name,
+                    "organisation": one.enterprise_id,
+                    "installed": one.is_installed,
+                    "installed_at": one.installed_at.isoformat(),
+                    "installed_by": one.installed_by,
+                    "removed_at": one.removed_at and one.removed_at.isoformat(),
+                    "token_expires_at": one.expires_at and one.expires_at.isoformat(),
+                    "trouble": one.trouble,
+                }
+            )
+        return
+    rows = [[one.id, one.name, f"{one.installed_at:%Y-%m-%d %H:%M}", one.installed_by, _state(one)] for one in found]
+    print_table(["ID", "Name", "Installed (UTC)", "By", "State"], rows, empty="Nobody has installed the bot yet.")
+
+
+@workspaces.command()
+@click.argument("workspace_id")
+@sentences
+def remove(workspace_id: str) -> None:
+    """Take the bot out of a workspace: its token is revoked and erased. Its database and audit trail stay."""
+    settings = load_all_settings()
+    known = next((one for one in installations(settings) if one.id == workspace_id and one.is_installed), None)
+    if known is None:
+        raise Refused(f"{workspace_id} is not installed. workflow-bot workspaces list shows who is.")
+    reason = wait_for(_remove(settings, known))
+    words.print(f"Removed {known.id} ({known.name}). Its database stays as it is.", markup=False)
+    if reason:
+        words.print(
+            f"Slack did not revoke the token ({reason}): take the app out of the workspace in Slack.", markup=False
+        )
+
+
+@workspaces.command()
+@sentences
+def reseal() -> None:
+    """Seal all tokens with the newest ENCRYPTION_KEY, so that the ones behind it can be taken away."""
+    settings = load_all_settings()
+    done, lost = wait_for(_reseal(settings))
+    words.print(f"Sealed the tokens of {done} workspace(s) anew.")
+    if lost:
+        raise Refused(
+            f"No key opens the tokens of {', '.join(lost)}. Put the old key back behind the new one (ENCRYPTION_KEY=new,old),"
+            " or have them install the bot again."
+        )
+
+
+def _state(one: Installation) -> str:
+    if not one.is_installed:
+        return f"removed: {one.trouble}"
+    if one.trouble:
+        return one.trouble
+    return "token is about to expire" if one.is_near_its_end(datetime.now(UTC)) else "installed"
+
+
+async def _remove(settings: Settings, known: Installation) -> str:
+    token, how = token_of(settings, known), f"on the command line, by {getpass.getuser()}"
+    async with connections.open_store(settings) as store:
+        removed = await store.write(lambda tx: tx.remove_installation(known.id, how))
+    own = connections.settings_of(settings, known.id, "")
+    if removed is not None and await asyncio.to_thread(_is_there, own):
+        async with connections.open_store(own) as store:
+            await note_installation(removed, store)
+    if not token:
+        return "it could not be read"
+    async with connections.open_lines(Telemetry()) as lines:
+        return await connections.build_oauth(settings, lines).revoke(token)
+
+
+def _is_there(settings: Settings) -> bool:
+    try:
+        return migrate.is_current(settings.database_url.get_secret_value())
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise NotRecorded("It is removed, but its own database can't be read, so its trail does not tell.") from error
+
+
+async def _reseal(settings: Settings) -> tuple[int, list[str]]:
+    sealer = connections.build_sealer(settings)
+    done, lost = 0, []
+    async with connections.open_store(settings) as store:
+        for one in await store.read(lambda tx: tx.installations()):
+            if not one.token:
+                continue
+            try:
+                sealed = [sealer.seal(sealer.unseal(text)) if text else "" for text in (one.token, one.refresh_token)]
+            except UnreadableSecret:
+                lost.append(one.id)
+                continue
+            done += await store.write(lambda tx, one=one, sealed=sealed: tx.reseal_installation(one, *sealed))  # type: ignore[misc]  # mypy can't type a lambda's default
+    return done, lost

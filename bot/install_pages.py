@@ -1,0 +1,145 @@
+"""Installing through a browser: a page that leads to Slack, and the one that Slack leads back to.
+
+What comes back is taken only from the browser that went: it holds a cookie, of which the state has the digest, sealed and
+good for ten minutes. Each state is good once; the database knows those that were used, so any replica may finish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from aiohttp import web
+
+from bot.domain.errors import NotRecorded, Refused, SlackUnavailable, UnreadableSecret
+from bot.domain.installations import Installation
+from bot.install_html import HEADERS, installed_page, refused_page, start_page
+from bot.settings import Settings
+from bot.slack.oauth import Granted, SlackOAuth, missing_scopes
+from bot.storage.sealing import FernetSealer
+from bot.storage.store import SqlStore
+from bot.use_cases.refresh_token import TOKEN
+from bot.workspaces import Workspaces
+
+LASTS = 600  # seconds from the first page to the last
+PURPOSE = "install"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPages:
+    """The two pages."""
+
+    settings: Settings
+    oauth: SlackOAuth
+    sealer: FernetSealer
+    store: SqlStore
+    workspaces: Workspaces
+
+    def add_to(self, application: web.Application) -> None:
+        """Serve them."""
+        application.router.add_get("/slack/install", self.start)
+        application.router.add_get("/slack/oauth_redirect", self.finish)
+
+    async def start(self, _: web.Request) -> web.Response:
+        """Nothing is written: whoever looks at this page a thousand times leaves no trace."""
+        browser = secrets.token_urlsafe(32)
+        page = _answer(start_page(self.oauth.authorize_url(self.sealer.seal({PURPOSE: _digest(browser)}))))
+        page.set_cookie(
+            self._cookie, browser, max_age=LASTS, path="/", secure=self._secure, httponly=True, samesite="Lax"
+        )
+        return page
+
+    async def finish(self, request: web.Request) -> web.Response:
+        """Slack docs: authentication/installing-with-oauth."""
+        page = await self._finish(request)
+        page.del_cookie(self._cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
+        return page
+
+    async def _finish(self, request: web.Request) -> web.Response:
+        browser, query = request.cookies.get(self._cookie, ""), request.query
+        try:
+            await self._insist_on_state(query.get("state", ""), browser)
+            if "error" in query:
+                words = "You did not allow it in Slack, so nothing was installed."
+                return _answer(refused_page("Not installed", words), 403)
+            granted = await self.oauth.exchange_code(query.get("code", ""))
+            await self._insist_on_welcome(granted)
+            kept = await self._keep(granted)
+        except SlackUnavailable:
+            words = "Slack does not answer at the moment, so nothing was installed. Start again in a moment."
+            return _answer(refused_page("Slack does not answer", words), 502)
+        except NotRecorded:
+            words = "The bot can’t reach its database at the moment, so nothing was installed. Start again in a moment."
+            return _answer(refused_page("Not installed", words), 503)
+        except Refused as error:
+            log.warning("an installation was refused: %s", error)
+            return _answer(refused_page("Not installed", str(error)), 403)
+        trouble = await self.workspaces.installed(kept)
+        log.info("workspace %s (%s) has installed the bot", kept.id, kept.name)
+        return _answer(installed_page(kept.name, kept.id, self.settings.slack_command, trouble))
+
+    async def _insist_on_state(self, state: str, browser: str) -> None:
+        """Raises Refused unless this very browser was sent to Slack with it, lately, and it is the first to come back."""
+        refused = Refused(
+            "This page was opened too late, a second time, or in another browser than the one that began. Nothing was"
+            " installed."
+        )
+        try:
+            expected = str(self.sealer.unseal(state, LASTS).get(PURPOSE, ""))
+        except UnreadableSecret:
+            raise refused from None
+        digest = _digest(browser)
+        if not browser or not hmac.compare_digest(expected, digest):
+            raise refused
+        until = timedelta(seconds=2 * LASTS)  # clocks differ; and used once is used
+        if not await self.store.write(lambda tx: tx.use_oauth_state(digest, tx.now + until)):
+            raise refused
+
+    async def _insist_on_welcome(self, granted: Granted) -> None:
+        """Raises Refused for a workspace that may not, or where something is missing; the app is taken out of it again."""
+        found, allowed = granted.installation, self.settings.workspaces
+        missing = missing_scopes(found)
+        if allowed and found.id not in allowed:
+            words = "This bot is not open to your workspace, so it was not installed. Ask whoever operates it."
+        elif missing:
+            words = f"The bot may not do all that it needs: {', '.join(missing)} is missing. Nothing was installed."
+        else:
+            return
+        reason = await self.oauth.revoke(granted.tokens.token)
+        log.warning(
+            "workspace %s was turned away%s", found.id, f"; Slack keeps the app there ({reason})" if reason else ""
+        )
+        raise Refused(words)
+
+    async def _keep(self, granted: Granted) -> Installation:
+        tokens = granted.tokens
+        sealed = replace(
+            granted.installation,
+            token=self.sealer.seal({TOKEN: tokens.token}),
+            refresh_token=self.sealer.seal({TOKEN: tokens.refresh_token}) if tokens.refresh_token else "",
+        )
+        return await self.store.write(lambda tx: tx.put_installation(replace(sealed, expires_at=tokens.ends(tx.now))))
+
+    @property
+    def _secure(self) -> bool:
+        """Everywhere but on this machine, where there may be no https."""
+        return not self.settings.public_url.startswith("http://")
+
+    @property
+    def _cookie(self) -> str:
+        # Browsers take a name with this prefix only over https and from this very host (RFC 6265bis, 4.1.3.2).
+        return "__Host-workflow-bot-install" if self._secure else "workflow-bot-install"
+
+
+def _digest(browser: str) -> str:
+    return hashlib.sha256(browser.encode()).hexdigest()
+
+
+def _answer(html: str, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=html, content_type="text/html", charset="utf-8", headers=HEADERS)

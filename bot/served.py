@@ -1,0 +1,116 @@
+"""Whom a process serves: the one workspace of SLACK_BOT_TOKEN, or all that have installed the bot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.connections import Lines, build_oauth, build_sealer, open_store, tokenless_client
+from bot.datadog.sites import Site
+from bot.domain.errors import NotRecorded, SlackUnavailable
+from bot.domain.replicas import Replica
+from bot.install_pages import InstallPages
+from bot.settings import Settings
+from bot.slack.app import Admit, Admitted, Gone
+from bot.slack.oauth import SlackOAuth
+from bot.slack.voice import Voice
+from bot.storage.store import SqlStore
+from bot.supervision import supervise
+from bot.use_cases.report_replica import report
+from bot.workspace import Workspace, at_work, open_workspace
+from bot.workspaces import Note, Workspaces
+
+Describe = Callable[[datetime], Replica]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One or many, alike. `store` is the database that DATABASE_URL names.
+
+    `admit` decides where a request goes, `at_work` keeps the loops going until left, `open` is what is served just now, by
+    id (the only one has no need of it), `missing` is why nothing can be served, or None.
+    """
+
+    store: SqlStore
+    client: AsyncWebClient
+    admit: Admit
+    gone: Gone | None
+    at_work: Callable[[], AbstractAsyncContextManager[None]]
+    open: Callable[[], Mapping[str, Workspace]]
+    missing: Callable[[], Awaitable[str | None]]
+    pages: InstallPages | None = None
+
+
+@contextlib.asynccontextmanager
+async def serve_one(
+    settings: Settings, lines: Lines, site: Site | None, describe: Describe, note: Note
+) -> AsyncIterator[Served]:
+    """The workspace of SLACK_BOT_TOKEN."""
+    async with open_workspace(settings, lines, site) as workspace:
+        await note(workspace.store)
+
+        async def admit(_: AsyncBoltContext) -> Admitted:
+            return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
+
+        work, missing = partial(at_work, workspace, describe), partial(_missing, workspace)
+        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, missing)
+
+
+@contextlib.asynccontextmanager
+async def serve_many(
+    settings: Settings, lines: Lines, site: Site | None, describe: Describe, note: Note, *, migrates: bool
+) -> AsyncIterator[Served]:
+    """Every workspace that has installed the bot, and those that do it meanwhile."""
+    async with open_store(settings, lines.telemetry) as store:
+        client, sealer, oauth = tokenless_client(settings, lines), build_sealer(settings), build_oauth(settings, lines)
+        voice = Voice(client, lines.slack, lines.telemetry)
+        many = Workspaces(settings, store, sealer, lines, voice, describe, site=site, migrates=migrates, note=note)
+        work = partial(_all_at_work, many, store, oauth, describe, lines)
+        pages = InstallPages(settings, oauth, sealer, store, many)
+        missing = partial(_missing_of_many, store)
+        yield Served(store, client, many.admit, many.gone, work, many.served, missing, pages)
+
+
+@contextlib.asynccontextmanager
+async def _all_at_work(
+    many: Workspaces, store: SqlStore, oauth: SlackOAuth, describe: Describe, lines: Lines
+) -> AsyncIterator[None]:
+    """Keep every installed workspace open and its token fresh until left; then all finish what they have begun."""
+    stopping, go = asyncio.Event(), partial(supervise, telemetry=lines.telemetry)
+    loops = [
+        asyncio.create_task(go("workspaces", many.follow, stopping)),
+        asyncio.create_task(go("tokens", partial(many.refresh, oauth.exchange_refresh_token), stopping)),
+        asyncio.create_task(go("replica", partial(report, describe, store), stopping)),
+    ]
+    try:
+        yield
+    finally:
+        stopping.set()
+        await asyncio.gather(*loops)
+        await many.close()
+
+
+async def _missing(workspace: Workspace) -> str | None:
+    if reason := await _missing_of_many(workspace.store):
+        return reason
+    try:
+        await workspace.directory.me()
+    except SlackUnavailable:
+        return "Slack does not answer"
+    return None
+
+
+async def _missing_of_many(store: SqlStore) -> str | None:
+    try:
+        await store.read(lambda tx: tx.policy_version())
+    except NotRecorded:
+        return "the database can't be read"
+    return None

@@ -1,0 +1,276 @@
+"""The workspaces that have installed the bot, each open in this process.
+
+The installations of the main database decide, and are read once for each request: what another replica installs or removes
+counts at once. What is open follows them every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from slack_bolt.context.async_context import AsyncBoltContext
+
+from bot.connections import Lines, open_store, settings_of
+from bot.datadog.sites import Site
+from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
+from bot.domain.installations import Installation
+from bot.domain.replicas import Replica
+from bot.observability import hide_in_logs
+from bot.settings import Settings
+from bot.slack.app import Admitted, refusing
+from bot.slack.installed import departure, identity, installed_in
+from bot.slack.voice import Voice
+from bot.storage import migrate
+from bot.storage.sealing import FernetSealer
+from bot.storage.store import SqlStore
+from bot.use_cases import pace
+from bot.use_cases.note_installation import note_installation
+from bot.use_cases.refresh_token import TOKEN, Exchange, refresh_token
+from bot.workspace import Workspace, at_work, open_workspace
+
+NOT_INSTALLED = "The bot is not installed in this workspace any more, so nothing was done. Ask whoever runs it."
+AWAY = "The bot can't reach its database at the moment, so nothing was done. Try again in a moment."
+NOT_READY = "The bot is not ready for this workspace yet, so nothing was done. Whoever runs it sees why in `workflow-bot doctor`."
+UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"
+
+# What each workspace's trail has to tell before it is served. Raises NotRecorded.
+Note = Callable[[SqlStore], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    """One that is open, or being opened, or was not to be opened lately. `ready` holds it, or the error."""
+
+    installation: Installation
+    ready: asyncio.Future[Workspace] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    failed_at: float | None = None
+
+    @property
+    def is_served(self) -> bool:
+        return self.failed_at is None and self.ready.done() and self.ready.exception() is None
+
+
+class Workspaces:
+    """Finds, opens and closes them. `describe` says what this replica is; `migrates`: it may bring databases up to date."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqlStore,
+        sealer: FernetSealer,
+        lines: Lines,
+        voice: Voice,
+        describe: Callable[[datetime], Replica],
+        *,
+        site: Site | None,
+        migrates: bool,
+        note: Note,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._sealer = sealer
+        self._lines = lines
+        self._describe = describe
+        self._site = site
+        self._migrates = migrates
+        self._note = note
+        self._open: dict[str, _Open] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refusals = {
+            words: Admitted(refusing(words, voice, lines.telemetry)) for words in (NOT_INSTALLED, AWAY, NOT_READY)
+        }
+
+    async def admit(self, context: AsyncBoltContext) -> Admitted:
+        """Where a request goes. Asks the database once, and nobody else."""
+        workspace_id = installed_in(context)
+        if workspace_id is None:
+            return self._refusals[NOT_INSTALLED]
+        try:
+            installation = await self._store.read(lambda tx: tx.installation(workspace_id))
+        except NotRecorded:
+            return self._refusals[AWAY]
+        if installation is None or not installation.is_installed:
+            log.warning("a request came from %s, where the bot is not installed", workspace_id)
+            return self._refusals[NOT_INSTALLED]
+        try:
+            workspace = await asyncio.shield(self.take(installation).ready)
+        except WorkflowBotError:
+            return self._refusals[NOT_READY]
+        return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
+
+    def take(self, installation: Installation) -> _Open:
+        """See to it that it is open as it is installed now: at once, or after a pause where it could not be."""
+        known = self._open.get(installation.id)
+        if known is not None and known.installation.version >= installation.version and not self._may_try_again(known):
+            return known
+        if known is not None and _is_same_but_for_token(known.installation, installation) and known.failed_at is None:
+            if known.ready.done():
+                known.ready.result().client.token = self._token(installation)
+                known.installation = installation
+            return known
+        if known is not None:
+            known.closing.set()
+        opened = self._open[installation.id] = _Open(installation)
+        task = asyncio.create_task(self._serve(opened), name=f"workspace {installation.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return opened
+
+    async def follow(self, stopping: asyncio.Event) -> None:
+        """Open and close what other replicas, and people on the command line, have installed and removed."""
+        while not stopping.is_set():
+            try:
+                self._compare(await self._store.read(lambda tx: tx.installations()))
+            except NotRecorded as error:
+                log.error("the installed workspaces can't be looked up: %s", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pace.INSTALLATIONS)
+
+    async def refresh(self, exchange: Exchange, stopping: asyncio.Event) -> None:
+        """Exchange tokens that are about to expire for new ones."""
+        while not stopping.is_set():
+            try:
+                for one in await self._store.read(
+                    lambda tx: [i for i in tx.installations() if i.wants_refresh(tx.now)]
+                ):
+                    await refresh_token(one, exchange, self._sealer, self._store)
+            except NotRecorded as error:
+                log.error("tokens can't be refreshed: %s", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pace.INSTALLATIONS)
+
+    async def installed(self, installation: Installation) -> str:
+        """Open one that has just been installed. Returns why it can't be, or nothing."""
+        try:
+            await asyncio.shield(self.take(installation).ready)
+        except WorkflowBotError as error:
+            return str(error)
+        return ""
+
+    async def gone(self, body: Mapping[str, Any]) -> None:
+        """Slack says that the app was uninstalled, or its token revoked; the two come in any order. Raises NotRecorded."""
+        left = departure(body)
+        if left is None:
+            return
+        removed = await self._store.write(lambda tx: tx.remove_installation(left.workspace_id, left.how, left.before))
+        if removed is not None:
+            log.warning("workspace %s is removed: %s", removed.id, left.how)
+            await self._leave(removed)
+
+    async def close(self) -> None:
+        """Stop all of them, each as a bot stops."""
+        for one in self._open.values():
+            one.closing.set()
+        await asyncio.gather(*self._tasks)
+
+    def served(self) -> dict[str, Workspace]:
+        """Those that are open just now, by id."""
+        return {name: one.ready.result() for name, one in self._open.items() if one.is_served}
+
+    def troubles(self) -> list[str]:
+        """The workspaces that can't be served, with the reason."""
+        return [
+            f"workspace {one.installation.id}: {one.ready.exception()}"
+            for one in self._open.values()
+            if one.failed_at is not None
+        ]
+
+    def _compare(self, installations: list[Installation]) -> None:
+        for installation in installations:
+            if installation.is_installed:
+                try:
+                    self.take(installation)
+                except UnreadableSecret as error:
+                    log.error("the token of workspace %s can't be read: %s", installation.id, error)
+        here = {one.id for one in installations if one.is_installed}
+        for workspace_id in self._open.keys() - here:
+            self._open.pop(workspace_id).closing.set()
+
+    def _may_try_again(self, known: _Open) -> bool:
+        return known.failed_at is not None and asyncio.get_running_loop().time() - known.failed_at > pace.REOPEN
+
+    async def _leave(self, removed: Installation) -> None:
+        known = self._open.pop(removed.id, None)
+        if known is not None:
+            known.closing.set()
+        settings = settings_of(self._settings, removed.id, "")
+        with contextlib.suppress(
+            sa.exc.SQLAlchemyError, OSError, WorkflowBotError
+        ):  # a trail that was never begun tells nothing
+            if await asyncio.to_thread(migrate.is_current, settings.database_url.get_secret_value()):
+                async with open_store(settings, self._lines.telemetry) as store:
+                    await note_installation(removed, store)
+
+    async def _serve(self, opened: _Open) -> None:
+        """Open it, and work until it is to be closed."""
+        installation = opened.installation
+        try:
+            token = self._token(installation)
+            settings = settings_of(self._settings, installation.id, token)
+            await asyncio.to_thread(self._prepare, settings)
+            async with open_workspace(settings, self._lines, self._site, identity(installation)) as workspace:
+                await note_installation(installation, workspace.store)
+                await self._note(workspace.store)
+                async with at_work(workspace, self._describe):
+                    opened.ready.set_result(workspace)
+                    await self._note_trouble(installation, "")
+                    log.info("workspace %s (%s) is open", installation.id, installation.name)
+                    await opened.closing.wait()
+        except WorkflowBotError as error:
+            await self._failed(opened, error)
+        finally:
+            if not opened.ready.done():
+                opened.ready.set_exception(NotRecorded())
+                opened.ready.exception()
+            if opened.failed_at is None and self._open.get(installation.id) is opened:
+                del self._open[installation.id]  # it has fallen over, and is opened again
+
+    async def _failed(self, opened: _Open, error: WorkflowBotError) -> None:
+        if opened.ready.done():
+            raise error
+        log.error("workspace %s can't be served: %s", opened.installation.id, error)
+        opened.failed_at = asyncio.get_running_loop().time()
+        opened.ready.set_exception(error)
+        opened.ready.exception()  # it may be that nobody waits for it
+        await self._note_trouble(opened.installation, f"it can't be served: {error}")
+
+    async def _note_trouble(self, installation: Installation, words: str) -> None:
+        if installation.trouble != words:
+            with contextlib.suppress(NotRecorded):  # the log has it
+                await self._store.write(lambda tx: tx.note_trouble(installation.id, words))
+
+    def _prepare(self, settings: Settings) -> None:
+        """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
+        url = settings.database_url.get_secret_value()
+        try:
+            current, newest = migrate.revisions(url)
+            if current == newest or migrate.is_ahead(current):
+                return
+            if current is None or self._migrates:  # an empty one is nobody's yet
+                migrate.upgrade(url, roles=migrate.roles_of(self._settings.database_url.get_secret_value()))
+                return
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise NotRecorded(f"{UPGRADE} ({cause})") from error
+        raise NotRecorded(UPGRADE)
+
+    def _token(self, installation: Installation) -> str:
+        """Raises UnreadableSecret."""
+        token = str(self._sealer.unseal(installation.token)[TOKEN])
+        hide_in_logs(token)
+        return token
+
+
+def _is_same_but_for_token(before: Installation, after: Installation) -> bool:
+    token = {name: getattr(after, name) for name in ("token", "refresh_token", "expires_at", "version", "trouble")}
+    return replace(before, **token) == after
