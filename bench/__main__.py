@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import acknowledgement, audit_trail, decision, whole_submission
+from bench import acknowledgement, audit_trail, being_seen, decision, whole_submission
 from bench.audit_trail import Compared, compared_json, print_compared
 from bench.certificate import make_certificate
 from bench.databases import KINDS
@@ -24,8 +24,8 @@ from bench.processes import NotStarted, cores, pin, started
 from bench.report import as_json, print_rows
 from bench.rounds import Effort, open_arena
 
-ROWS = ("ack", "submission", "decision", "audit")
-AGAINST_RIVALS = {"ack", "submission"}
+ROWS = ("ack", "submission", "decision", "audit", "seen")
+AGAINST_RIVALS = {"ack", "submission", "seen"}
 WIDTH = 160  # characters where nobody looks at the table on a screen
 
 
@@ -93,6 +93,7 @@ def _measure(effort: Effort, rows: tuple[str, ...], kinds: tuple[str, ...]) -> l
             arena = open_arena(stand_ins)
             total = acknowledgement.count(effort) if "ack" in rows else 0
             total += whole_submission.count(effort, kinds) if "submission" in rows else 0
+            total += being_seen.count(effort) if "seen" in rows else 0
             task = progress.add_task("Starting", total=total)
 
             def advance(what: str) -> None:
@@ -104,6 +105,8 @@ def _measure(effort: Effort, rows: tuple[str, ...], kinds: tuple[str, ...]) -> l
                 measured.append(acknowledgement.measure(arena, common, core, folder / "ack", effort, advance))
             if "submission" in rows:
                 measured.append(whole_submission.measure(arena, common, core, folder, effort, kinds, advance))
+            if "seen" in rows:
+                measured.append(being_seen.measure(arena, common, core, folder, effort, advance))
             return measured
 
 

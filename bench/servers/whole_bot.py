@@ -1,4 +1,5 @@
-"""The whole bot as `workflow-bot serve` runs it: policy, database, audit chain, outbox. Nothing is switched off."""
+"""The whole bot as `workflow-bot serve` runs it: policy, database, audit chain, outbox. Nothing is switched off, but that
+with `unseen` nothing is counted."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import signal
 from typing import Any
 
 from bench.servers.outset import BOT_TOKEN, SIGNING_SECRET, given, ready
-from bot import bootstrap
+from bot import bootstrap, instruments
 from bot.datadog.sites import Site
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
@@ -15,6 +16,7 @@ from bot.settings import Settings, read_settings
 from bot.slack.blocks.workflow_form import FormMemory, workflow_form
 from bot.storage import migrate
 from bot.use_cases.apply_policy import apply_policy
+from bot.use_cases.telemetry import Telemetry
 
 WORKFLOWS = 20
 USERS = 64
@@ -60,6 +62,7 @@ def settings_of(arguments: dict[str, Any]) -> Settings:
             "DD_APP_KEY": "benchmark-application-key",
             "DATABASE_URL": arguments["database"],
             "PORT": "0",
+            **arguments.get("environment", {}),
         }
     )
 
@@ -72,6 +75,8 @@ async def serve(arguments: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     local = Site("local", arguments["datadog"], arguments["datadog"])
+    if arguments.get("unseen"):
+        vars(instruments)["Counting"] = _nobody_counts  # the only place that wants it
     async with bootstrap.open_bot(settings, local) as bot, bootstrap.running(bot, settings) as port:
         source = parse_policy(policy(), "workflows.yml")
         compiled = compile_policy(source, {})
@@ -86,6 +91,10 @@ async def serve(arguments: dict[str, Any]) -> None:
         memory = FormMemory(entry.name, "CHANNEL", entry.definition_hash, "NONCE")
         ready(port, view=workflow_form(entry, memory))
         await stopping.wait()
+
+
+def _nobody_counts(*_: Any) -> Telemetry:
+    return Telemetry()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Literal, Protocol
 
@@ -49,6 +50,7 @@ class Span(Protocol):
     def close(self, outcome: str, recorded: Iterable[Entry]) -> None: ...
 
 
+Labels = Callable[[str, str], Histogram]
 OpenSpan = Callable[[str, str, bool], Span | None]  # what is done, its name, and whether it is the first of its request
 
 
@@ -57,24 +59,20 @@ def no_span(_what: str, _name: str, _first: bool) -> None:
 
 
 class CountedWork(Work):
-    """Work that is timed, and put under what it came to."""
+    """Work that is timed from when it is made, and put under what it came to."""
 
-    __slots__ = ("_began", "_family", "_name", "_open", "_span")
+    __slots__ = ("_began", "_name", "_of", "_span")
 
-    def __init__(self, family: Histogram, name: str, open_span: Callable[[], Span | None]) -> None:
+    def __init__(self, of: Labels, name: str, span: Span | None) -> None:
         super().__init__()
-        self._family, self._name, self._open = family, name, open_span
-
-    def __enter__(self) -> CountedWork:
-        self._span = self._open()
+        self._of, self._name, self._span = of, name, span
         self._began = time.perf_counter()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         outcome = self.outcome or (OK if kind is None else OUTCOMES.get(kind, ERROR))
-        self._family.labels(self._name, outcome).observe(time.perf_counter() - self._began)
+        self._of(self._name, outcome).observe(time.perf_counter() - self._began)
         if self._span is not None:
             self._span.close(outcome, self.recorded)
 
@@ -86,19 +84,22 @@ class Counting(Telemetry):
         self._counted = counted
         self._measured = measured
         self._spans = spans
-        self._calls = {"datadog": counted.datadog, "slack": counted.slack}
+        # Looked up once for each pair of labels: that takes the library as long as all the rest.
+        self._acks, self._requests = cache(counted.acks.labels), cache(counted.requests.labels)
+        self._calls = {"datadog": cache(counted.datadog.labels), "slack": cache(counted.slack.labels)}
+        self._database = cache(counted.database.labels)
 
     def request(self, kind: str, name: str) -> Work:
-        return CountedWork(self._counted.requests, _known(kind), lambda: self._spans(kind, name, True))
+        return CountedWork(self._requests, _known(kind), self._spans(kind, name, True))
 
     def call(self, service: Service, name: str) -> Work:
-        return CountedWork(self._calls[service], name, lambda: self._spans(service, name, False))
+        return CountedWork(self._calls[service], name, self._spans(service, name, False))
 
     def database(self, operation: Literal["read", "write"]) -> Work:
-        return CountedWork(self._counted.database, operation, lambda: self._spans("database", operation, False))
+        return CountedWork(self._database, operation, self._spans("database", operation, False))
 
     def answered(self, kind: str, outcome: str, seconds: float) -> None:
-        self._counted.acks.labels(_known(kind), outcome).observe(seconds)
+        self._acks(_known(kind), outcome).observe(seconds)
 
     def committed(
         self, transactions: int, seconds: float, entries: Iterable[Entry], waited: Iterable[tuple[str, float]]

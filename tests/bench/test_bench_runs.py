@@ -63,3 +63,12 @@ def test_deciding_is_measured_as_it_grows() -> None:
     sizes = [one["size"] for one in row["sizes"] if one["what"] == "read and decide, grants"]
     assert sizes == [100, 1_000, 10_000, 100_000]
     assert all(one["median"] > 0 and one["ratio"] > 0 for one in row["sizes"])
+
+
+def test_being_seen_is_measured_beside_a_bot_that_nobody_sees() -> None:
+    row = _measured("--row", "seen")
+    assert row["failures"] == []
+    (scenario,) = row["scenarios"]
+    names = [side["name"] for side in scenario["sides"]]
+    assert {"unseen, help", "metrics, help", "metrics and traces, submission"} < set(names)
+    assert len(scenario["ratios"]) == 6
