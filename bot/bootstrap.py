@@ -19,10 +19,12 @@ from bot.connections import Lines, open_lines
 from bot.datadog.sites import Site
 from bot.domain.replicas import Replica
 from bot.instruments import Instruments, Watched, build_instruments, watching
+from bot.port import open_port
 from bot.served import Describe, Served, serve_many, serve_one
 from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.heard import Heard
+from bot.slack.signature import Signature
 from bot.slack.socket import Socket
 from bot.storage.samples import CHANNEL
 from bot.storage.store import SqlStore
@@ -81,13 +83,12 @@ async def open_bot(
 
 
 def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instruments: Instruments) -> Bot:
-    # Bolt wants a signing secret even where nothing is signed; in Socket Mode no request comes by HTTP.
-    secret = settings.slack_signing_secret.get_secret_value() or "unused in Socket Mode"
-    app = build_app(served.client, secret, served.admit, heard, served.gone)
+    app = build_app(served.client, served.admit, heard, served.gone)
     token = settings.slack_app_token.get_secret_value()
     socket = Socket(app, served.client, lines.slack, token, heard) if settings.socket_mode else None
     page = None if settings.metrics_apart else instruments.page.metrics
-    application = build_web(app, partial(_missing, served, socket), heard, page, takes_events=socket is None)
+    signature = None if socket else Signature(settings.slack_signing_secret.get_secret_value())
+    application = build_web(app, partial(_missing, served, socket), heard, page, signature)
     if served.pages is not None:
         served.pages.add_to(application)
     return Bot(served, app, application, heard, instruments, socket)
@@ -97,17 +98,12 @@ def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instr
 async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     """Serve until left: first the doors are shut, then what came through them is finished. Yields the port."""
     async with contextlib.AsyncExitStack() as stack:
-        runner = web.AppRunner(bot.web, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(watching(bot.instruments, partial(_watched, bot.served), settings))
         await stack.enter_async_context(bot.served.at_work())
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
+        port = await stack.enter_async_context(open_port(bot.web, settings.host, settings.port))
         if bot.socket is not None:
             await stack.enter_async_context(_listening(bot.socket, bot.instruments.telemetry))
-        stack.push_async_callback(site.stop)
-        yield int(runner.addresses[0][1])
+        yield port.number
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Histogram
 
 from bot.metrics.counting import Counting, no_span
@@ -19,6 +18,7 @@ from bot.metrics.heard import HeardCollector
 from bot.metrics.page import Page
 from bot.metrics.sampled import Sampled
 from bot.observability import hide_in_logs
+from bot.port import open_port
 from bot.settings import Settings
 from bot.slack.heard import Heard
 from bot.supervision import supervise
@@ -80,7 +80,8 @@ async def watching(
     ]
     async with contextlib.AsyncExitStack() as stack:
         if settings.metrics_apart:
-            await stack.enter_async_context(_apart(instruments.page, settings))
+            host = settings.metrics_host or settings.host
+            await stack.enter_async_context(open_port(instruments.page.application(), host, settings.metrics_port))
         try:
             yield
         finally:
@@ -100,17 +101,6 @@ def _build_tracing(settings: Settings) -> Tracing | None:
     for header in headers.split(","):
         hide_in_logs(header.partition("=")[2].strip())
     return Tracing(build_exporter(settings.traces_url, headers))
-
-
-@contextlib.asynccontextmanager
-async def _apart(page: Page, settings: Settings) -> AsyncIterator[None]:
-    runner = web.AppRunner(page.application(), access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.metrics_host or settings.host, settings.metrics_port).start()
-        yield
-    finally:
-        await runner.cleanup()
 
 
 async def _beat(lag: Histogram) -> None:

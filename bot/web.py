@@ -1,21 +1,25 @@
-"""The HTTP door: Slack's requests, health and readiness. Nothing passes to Bolt that Bolt would stumble over."""
+"""The HTTP door: Slack's requests, health and readiness, metrics. Nothing is looked at before its signature was."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from bot.port import guarded, plain
 from bot.slack.heard import Heard
+from bot.slack.payload import FORM, JSON, Malformed, read_body
+from bot.slack.signature import Signature, looks_signed
 
 BODY_LIMIT = 1_000_000  # bytes; Slack's largest payloads, views of 250 kB, are well below
-FORM = "application/x-www-form-urlencoded"
+BODY_SECONDS = 3.0  # that a body may take: Slack waits no longer for the answer
+BODIES = 100  # that are read at once, where one doesn't come with its headers
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +28,10 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def build_web(
-    app: AsyncApp, ready: Check, heard: Heard, metrics: Handler | None, *, takes_events: bool
+    app: AsyncApp, ready: Check, heard: Heard, metrics: Handler | None, signature: Signature | None
 ) -> web.Application:
-    """The web application. `ready` says what is missing, or None. In Socket Mode nothing comes to /slack/events; `metrics`
-    is None where they have an address of their own."""
-
-    async def events(request: web.Request) -> web.Response:
-        answer = await _dispatch(app, request)
-        if answer.status == 401:
-            heard.refusal(request.headers.get("X-Slack-Signature", ""))
-        return answer
+    """The web application. `ready` says what is missing, or None. Without `signature`, in Socket Mode, nothing comes to
+    /slack/events; `metrics` is None where they have an address of their own."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -43,9 +41,10 @@ def build_web(
         body = {"status": "ready"} if missing is None else {"status": "not ready", "reason": missing}
         return web.json_response(body, status=200 if missing is None else 503)
 
-    application = web.Application(client_max_size=BODY_LIMIT)
-    if takes_events:
-        application.router.add_post("/slack/events", events)
+    application = web.Application(client_max_size=BODY_LIMIT, middlewares=[guarded])
+    application.on_response_prepare.append(plain)
+    if signature is not None:
+        application.router.add_post("/slack/events", SlackDoor(app, signature, heard).events)
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     if metrics is not None:
@@ -53,33 +52,50 @@ def build_web(
     return application
 
 
-async def _dispatch(app: AsyncApp, request: web.Request) -> web.Response:
-    raw = await request.read()
-    timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
-        # Bolt would turn it into a number and answer 500.
-        return web.json_response({"error": "invalid request"}, status=401)
-    try:
-        bolt_request = AsyncBoltRequest(
-            body=raw.decode(), query=request.query_string, headers={k: [v] for k, v in request.headers.items()}
-        )
-    except (ValueError, AttributeError, TypeError):  # not UTF-8, not JSON, or not an object: Slack sends none of these
-        return web.json_response({"error": "invalid request"}, status=400)
-    _mend(bolt_request)
-    return _answer(await app.async_dispatch(bolt_request))
+class SlackDoor:
+    """`POST /slack/events`: what is cheap to refuse first, then the signature, then what the payload says."""
 
+    def __init__(self, app: AsyncApp, signature: Signature, heard: Heard) -> None:
+        self._app = app
+        self._signature = signature
+        self._heard = heard
+        self._reading = asyncio.Semaphore(BODIES)
 
-def _mend(request: AsyncBoltRequest) -> None:
-    """Bolt 1.30 reads a form that holds the word `payload`, but no field of that name, as empty: `/workflow run payload-check`
-    would reach nobody. Signatures are checked over the raw body, so this changes nothing about them."""
-    if not request.body and request.raw_body and request.content_type == FORM:
-        request.body = dict(parse_qsl(request.raw_body, keep_blank_values=True))
-        request.context = build_async_context(request.context, request.body)
+    async def events(self, request: web.Request) -> web.Response:
+        """One request of Slack's, or what pretends to be one."""
+        if not looks_signed(request.headers):
+            raise web.HTTPUnauthorized
+        if request.content_type not in (FORM, JSON):
+            raise web.HTTPUnsupportedMediaType
+        raw = await self._read(request)
+        if not self._signature.is_on(raw, request.headers):
+            self._heard.refusal()
+            raise web.HTTPUnauthorized
+        try:
+            payload = read_body(raw, request.content_type)
+        except Malformed:
+            log.warning("a signed request is none that Slack sends, and is refused")
+            raise web.HTTPBadRequest from None
+        headers = {name: value for name, value in request.headers.items() if name.lower().startswith("x-slack-retry-")}
+        # To Bolt it is like one that came over a socket: checked and read already.
+        bolt_request = AsyncBoltRequest(mode="socket_mode", body=payload, headers=dict(headers))
+        return _answer(await self._app.async_dispatch(bolt_request))
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The body. Raises an HTTPException where it is too large, too slow, or broken off."""
+        place = contextlib.nullcontext() if request.content.is_eof() else self._reading
+        try:
+            async with asyncio.timeout(BODY_SECONDS), place:
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise web.HTTPBadRequest from None
 
 
 def _answer(answer: BoltResponse) -> web.Response:
     headers = answer.first_headers_without_set_cookie()
-    content_type = headers.pop("content-type", "text/plain").split(";")[0]
+    content_type = headers.pop(hdrs.CONTENT_TYPE.lower(), "text/plain").split(";")[0]
     return web.Response(
         status=answer.status, text=answer.body, content_type=content_type, charset="utf-8", headers=headers
     )

@@ -9,6 +9,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from bot.port import guarded, plain
+
 LATELY = 600.0  # seconds for which a scrape counts: then nobody looks, and the database is left alone
 
 
@@ -32,6 +34,7 @@ class Page:
 
     def application(self) -> web.Application:
         """The page alone, for an address of its own."""
-        application = web.Application()
+        application = web.Application(middlewares=[guarded])
+        application.on_response_prepare.append(plain)
         application.router.add_get("/metrics", self.metrics)
         return application

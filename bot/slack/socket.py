@@ -187,7 +187,7 @@ class Socket:
         answer.add_done_callback(self._answers.discard)
 
     async def _answer(self, socket: aiohttp.ClientWebSocketResponse, envelope: Envelope) -> None:
-        request = AsyncBoltRequest(mode="socket_mode", body=dict(envelope.payload), headers=dict(envelope.headers))
+        request = AsyncBoltRequest(mode="socket_mode", body=envelope.payload, headers=dict(envelope.headers))
         answer = await self._app.async_dispatch(request)
         if answer.status != 200:  # Slack then tells the person that it took too long
             log.warning("a request over the socket was answered with %s, which Slack is not told", answer.status)

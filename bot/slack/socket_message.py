@@ -5,10 +5,14 @@ Slack docs: apis/events-api/using-socket-mode. Total: no text makes it stumble.
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
+
+from bot.slack.payload import Malformed, checked
 
 LIFE = 3600.0  # seconds that a socket lasts where Slack doesn't say
 
@@ -34,27 +38,25 @@ class Envelope:
     """One request. It is answered with its id; `headers` are those that it would have had over HTTP."""
 
     id: str
-    payload: Mapping[str, Any]
+    payload: dict[str, Any]
     headers: Mapping[str, str]
 
 
 def read_message(text: str) -> Hello | Disconnect | Envelope | None:
     """The message; None where it is none of Slack's."""
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(message, dict):
+        message = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     match message:
         case {"type": "hello"}:
             return _hello(message)
         case {"type": "disconnect"}:
             return Disconnect(str(message.get("reason"))[:40])
-        case {"envelope_id": str(id_), "payload": dict(payload)} if 0 < len(id_) <= 200:
-            return Envelope(id_, payload, _headers(message))
-        case _:
-            return None
+        case {"envelope_id": str(id_), "payload": payload} if 0 < len(id_) <= 200:
+            with contextlib.suppress(Malformed):
+                return Envelope(id_, checked(payload), _headers(message))
+    return None
 
 
 def _hello(message: Mapping[str, Any]) -> Hello:

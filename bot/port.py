@@ -1,0 +1,133 @@
+"""The port that HTTP comes in by, and what a connection may cost before it has said anything.
+
+aiohttp closes a connection that is idle; here one has to send its first request soon, there are only so many, and what
+isn't HTTP is answered in one line, without aiohttp's name, and is no error of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+# Times in seconds.
+FIRST_REQUEST = 5.0  # from connecting to the last header of the first request
+IDLE = 75.0  # between requests, and for the headers of the next; longer than the 60 of usual proxies, so that they close first
+LINGER = 2.0  # that what was sent beyond an answer is still read, so that the answer arrives
+CONNECTIONS = 1000  # at once; what comes beyond is closed
+HEADERS, HEADER_BYTES = 64, 8190  # Slack sends some fifteen headers
+
+log = logging.getLogger(__name__)
+
+
+class Port:
+    """Where the bot listens. `number` is the port's; `shut` lets nobody else in."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+        self.number = int(server.sockets[0].getsockname()[1])
+
+    def shut(self) -> None:
+        self._server.close()
+
+
+@contextlib.asynccontextmanager
+async def open_port(application: web.Application, host: str, port: int) -> AsyncIterator[Port]:
+    """Serve the application until left; requests under way are finished then."""
+    runner = web.AppRunner(application)
+    await runner.setup()
+    server = runner.server
+    assert server is not None  # noqa: S101  # there is one after setup
+    try:
+        opened = Port(await asyncio.get_running_loop().create_server(lambda: _Connection(server), host, port))
+        try:
+            yield opened
+        finally:
+            opened.shut()
+    finally:
+        await runner.cleanup()
+
+
+class _Connection(web.RequestHandler):
+    def __init__(self, server: web.Server) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # none is what is wanted; aiohttp checks for it
+            keepalive_timeout=IDLE,
+            lingering_time=LINGER,
+            max_headers=HEADERS,
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+            auto_decompress=False,  # Slack compresses nothing; a signature is over what was sent
+        )
+        self._server = server
+        self._spoke = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._server.connections) > CONNECTIONS:
+            self.force_close()
+        else:
+            asyncio.get_running_loop().call_later(FIRST_REQUEST, self._lose_patience)
+
+    def spoke(self) -> None:
+        """A request came: from now on it may be idle."""
+        self._spoke = True
+
+    def _lose_patience(self) -> None:
+        if not self._spoke:
+            self.force_close()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What isn't HTTP, or fell through everything else."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("unexpected error at the HTTP door", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already")
+        answer = short(status)
+        answer.headers["Server"] = ""  # aiohttp puts its name where there is none
+        answer.force_close()
+        return answer
+
+
+def short(status: int, **headers: str) -> web.Response:
+    """An answer that says what kind of mistake it was and nothing else."""
+    words = {401: "invalid request"}.get(status, HTTPStatus(status).phrase.lower())
+    return web.json_response({"error": words}, status=status, headers=headers)
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Every refusal is short, and ends the connection: whoever is refused waits no longer than they have to be served."""
+    if isinstance(request.protocol, _Connection):
+        request.protocol.spoke()
+    try:
+        answer: web.StreamResponse = await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        allowed = error.headers.get("Allow")
+        answer = short(error.status, **({"Allow": allowed} if allowed else {}))
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        answer.force_close()
+    return answer
+
+
+async def plain(_: web.Request, answer: web.StreamResponse) -> None:
+    """Headers of every answer: nothing about us, and nothing for a browser to make something of."""
+    answer.headers.pop("Server", None)
+    for name, value in {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }.items():
+        answer.headers.setdefault(name, value)
