@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from html import escape
 
 STYLE = """
@@ -46,8 +47,8 @@ def start_page(authorize_url: str) -> str:
     )
 
 
-def installed_page(name: str, workspace_id: str, command: str, trouble: str) -> str:
-    """All is well, or nearly."""
+def installed_page(name: str, workspace_id: str, command: str, trouble: str, missing: Sequence[str]) -> str:
+    """All is well, or nearly: `missing` are the scopes that Slack did not give."""
     heading = f"Installed in {name or workspace_id}"
     if trouble:
         return _page(
@@ -57,9 +58,16 @@ def installed_page(name: str, workspace_id: str, command: str, trouble: str) -> 
             "<p><code>workflow-bot db upgrade</code></p>",
         )
     chosen = f"workflow-bot --workspace {escape(workspace_id)}"
+    less = (
+        "<p><strong>Some of it won’t work:</strong> Slack did not give the bot"
+        f" {', '.join(f'<code>{escape(scope)}</code>' for scope in missing)}. Add that to the app’s bot scopes, and install it"
+        " again.</p>"
+        if missing
+        else ""
+    )
     return _page(
         heading,
-        "<p>One thing is left, and it is for whoever operates the bot: <strong>nobody may run anything yet.</strong></p>"
+        f"{less}<p>One thing is left, and it is for whoever operates the bot: <strong>nobody may run anything yet.</strong></p>"
         "<ol>"
         f"<li>Write a policy for this workspace and apply it: <code>{chosen} policy apply workflows.yml</code></li>"
         f"<li>See that all is well: <code>{chosen} doctor</code></li>"

@@ -18,7 +18,7 @@ from aiohttp import web
 from bot.domain.errors import NotRecorded, Refused, SlackUnavailable, UnreadableSecret
 from bot.domain.installations import Installation
 from bot.install_html import HEADERS, installed_page, refused_page, start_page
-from bot.settings import Settings
+from bot.settings import Settings, is_loopback
 from bot.slack.oauth import Granted, SlackOAuth, missing_scopes
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
@@ -46,23 +46,23 @@ class InstallPages:
         application.router.add_get("/slack/install", self.start)
         application.router.add_get("/slack/oauth_redirect", self.finish)
 
-    async def start(self, _: web.Request) -> web.Response:
+    async def start(self, request: web.Request) -> web.Response:
         """Nothing is written: whoever looks at this page a thousand times leaves no trace."""
         browser = secrets.token_urlsafe(32)
         page = _answer(start_page(self.oauth.authorize_url(self.sealer.seal({PURPOSE: _digest(browser)}))))
-        page.set_cookie(
-            self._cookie, browser, max_age=LASTS, path="/", secure=self._secure, httponly=True, samesite="Lax"
-        )
+        name, secure = self._cookie(request)
+        page.set_cookie(name, browser, max_age=LASTS, path="/", secure=secure, httponly=True, samesite="Lax")
         return page
 
     async def finish(self, request: web.Request) -> web.Response:
         """Slack docs: authentication/installing-with-oauth."""
         page = await self._finish(request)
-        page.del_cookie(self._cookie, path="/", secure=self._secure, httponly=True, samesite="Lax")
+        name, secure = self._cookie(request)
+        page.del_cookie(name, path="/", secure=secure, httponly=True, samesite="Lax")
         return page
 
     async def _finish(self, request: web.Request) -> web.Response:
-        browser, query = request.cookies.get(self._cookie, ""), request.query
+        browser, query = request.cookies.get(self._cookie(request)[0], ""), request.query
         try:
             await self._insist_on_state(query.get("state", ""), browser)
             if "error" in query:
@@ -82,7 +82,9 @@ class InstallPages:
             return _answer(refused_page("Not installed", str(error)), 403)
         trouble = await self.workspaces.installed(kept)
         log.info("workspace %s (%s) has installed the bot", kept.id, kept.name)
-        return _answer(installed_page(kept.name, kept.id, self.settings.slack_command, trouble))
+        if missing := missing_scopes(kept):
+            log.warning("workspace %s gives the bot less than it needs: without %s", kept.id, ", ".join(missing))
+        return _answer(installed_page(kept.name, kept.id, self.settings.slack_command, trouble, missing))
 
     async def _insist_on_state(self, state: str, browser: str) -> None:
         """Raises Refused unless this very browser was sent to Slack with it, lately, and it is the first to come back."""
@@ -102,20 +104,15 @@ class InstallPages:
             raise refused
 
     async def _insist_on_welcome(self, granted: Granted) -> None:
-        """Raises Refused for a workspace that may not, or where something is missing; the app is taken out of it again."""
+        """Raises Refused for a workspace that may not; the app is taken out of it again."""
         found, allowed = granted.installation, self.settings.workspaces
-        missing = missing_scopes(found)
-        if allowed and found.id not in allowed:
-            words = "This bot is not open to your workspace, so it was not installed. Ask whoever operates it."
-        elif missing:
-            words = f"The bot may not do all that it needs: {', '.join(missing)} is missing. Nothing was installed."
-        else:
+        if not allowed or found.id in allowed:
             return
         reason = await self.oauth.revoke(granted.tokens.token)
         log.warning(
             "workspace %s was turned away%s", found.id, f"; Slack keeps the app there ({reason})" if reason else ""
         )
-        raise Refused(words)
+        raise Refused("This bot is not open to your workspace, so it was not installed. Ask whoever operates it.")
 
     async def _keep(self, granted: Granted) -> Installation:
         tokens = granted.tokens
@@ -126,15 +123,12 @@ class InstallPages:
         )
         return await self.store.write(lambda tx: tx.put_installation(replace(sealed, expires_at=tokens.ends(tx.now))))
 
-    @property
-    def _secure(self) -> bool:
-        """Everywhere but on this machine, where there may be no https."""
-        return not self.settings.public_url.startswith("http://")
-
-    @property
-    def _cookie(self) -> str:
+    def _cookie(self, request: web.Request) -> tuple[str, bool]:
+        """Its name, and whether it is for https alone: everywhere but on this machine, where there may be none."""
+        if is_loopback(self.settings.public_url or f"http://{request.host}"):
+            return "workflow-bot-install", False
         # Browsers take a name with this prefix only over https and from this very host (RFC 6265bis, 4.1.3.2).
-        return "__Host-workflow-bot-install" if self._secure else "workflow-bot-install"
+        return "__Host-workflow-bot-install", True
 
 
 def _digest(browser: str) -> str:

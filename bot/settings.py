@@ -214,7 +214,7 @@ def _check(settings: Settings) -> list[str]:
             near = difflib.get_close_matches(word, ADMISSIBLE, n=1)
             hint = f" Did you mean “{near[0]}”?" if near else f" Known: {', '.join(sorted(ADMISSIBLE))}."
             problems.append(f"ALLOW_ACTORS: “{word}” is not a kind of person that can be let in.{hint}")
-    if settings.dd_api_url and not _is_loopback(settings.dd_api_url):
+    if settings.dd_api_url and not is_loopback(settings.dd_api_url):
         problems.append(
             "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
         )
@@ -231,7 +231,7 @@ def _check(settings: Settings) -> list[str]:
     ):
         problems.append("METRICS_PORT is PORT. Choose another, or leave it out to have /metrics there.")
     problems += _check_oauth(settings)
-    if not settings.slack_api_url.startswith("https://") and not _is_loopback(settings.slack_api_url):
+    if not settings.slack_api_url.startswith("https://") and not is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
     return problems
 
@@ -239,7 +239,7 @@ def _check(settings: Settings) -> list[str]:
 def _check_witnesses(settings: Settings) -> list[str]:
     problems = []
     url = settings.audit_witness_url.get_secret_value()
-    if url and not url.startswith("https://") and not _is_loopback(url):
+    if url and not url.startswith("https://") and not is_loopback(url):
         problems.append("AUDIT_WITNESS_URL has to be https, or an address on this machine (http://127.0.0.1:…).")
     if settings.audit_witness_datadog and not settings.dd_api_key.get_secret_value():
         problems.append("AUDIT_WITNESS_DATADOG needs DD_API_KEY: Datadog takes logs and events by API key only.")
@@ -264,7 +264,7 @@ def _check_oauth(settings: Settings) -> list[str]:
     if wrong:
         problems.append(f"WORKSPACES: “{wrong[0]}” is not the id of a workspace (T…) or an organisation (E…).")
     url = settings.public_url
-    if url and not url.startswith("https://") and not (url.startswith("http://") and _is_loopback(url)):
+    if url and not url.startswith("https://") and not (url.startswith("http://") and is_loopback(url)):
         problems.append("PUBLIC_URL has to be https, as in https://bot.example.com: Slack sends browsers to no other.")
     named = (settings.audit_channel, *settings.admins, *settings.auditors)
     if not settings.oauth and any("/" in word for word in named):
@@ -281,7 +281,8 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether the address is on this machine."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

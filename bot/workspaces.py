@@ -35,7 +35,7 @@ from bot.use_cases.note_installation import note_installation
 from bot.use_cases.refresh_token import TOKEN, Exchange, refresh_token
 from bot.workspace import Workspace, at_work, open_workspace
 
-NOT_INSTALLED = "The bot is not installed in this workspace any more, so nothing was done. Ask whoever runs it."
+NOT_INSTALLED = "The bot is not installed in this workspace, so nothing was done. Ask whoever runs it."
 AWAY = "The bot can't reach its database at the moment, so nothing was done. Try again in a moment."
 NOT_READY = "The bot is not ready for this workspace yet, so nothing was done. Whoever runs it sees why in `workflow-bot doctor`."
 UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"

@@ -1,4 +1,4 @@
-"""Commits what only this process knows: an answer of Datadog's that is nowhere but in its memory."""
+"""Commits what only this process knows: an answer of Datadog's or Slack's that is nowhere but in its memory."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ async def persist(store: Store, work: Callable[[Writing], T]) -> T:
         try:
             return await store.write(work)
         except NotRecorded as error:
-            log.error("an answer of Datadog's could not be recorded, trying again in %.1f s: %s", pause, error)
+            log.error("an answer could not be recorded, trying again in %.1f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)

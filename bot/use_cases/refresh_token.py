@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import SlackUnavailable, UnreadableSecret
 from bot.domain.installations import Installation
+from bot.use_cases.persist import persist
 from bot.use_cases.ports import Sealer, Store, Writing
 
 LEASE = timedelta(seconds=60)  # the exchange takes 15 s at most
@@ -54,6 +55,6 @@ async def refresh_token(known: Installation, exchange: Exchange, sealer: Sealer,
     def work(tx: Writing) -> bool:
         return tx.refreshed(known.id, lease, token, refresh, tokens.ends(tx.now))
 
-    kept = await store.write(work)
+    kept = await persist(store, work)  # the token before it is used up
     log.info("workspace %s has a new token%s", known.id, "" if kept else ", which came too late to be kept")
     return kept
