@@ -60,6 +60,10 @@ async def _serve(settings: Settings, overrides: dict[str, str], migrates: bool) 
             await _greet(bot.workspace)
         async with bootstrap.running(bot, settings) as port:
             door = "Socket Mode" if settings.socket_mode else f"http://{settings.host}:{port}/slack/events"
+            if settings.metrics_apart:
+                log.info(
+                    "metrics on http://%s:%d/metrics", settings.metrics_host or settings.host, settings.metrics_port
+                )
             log.info("ready: listening to Slack on %s; health on http://%s:%d/healthz", door, settings.host, port)
             await stop.wait()
             log.info("stopping: no new work, waiting for calls in flight")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.scene import Scene, until
+from tests.acceptance.scene import until
 
 
-async def scrape(scene: Scene, url: str = "") -> str:
-    """The page as it stands."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url or scene.world.url}/metrics") as answer:
+async def scrape(url: str) -> str:
+    """The page as it stands, of the bot at this address."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
         assert answer.status == 200
         return await answer.text()
 
@@ -26,11 +26,11 @@ def values(text: str) -> dict[str, float]:
     }
 
 
-async def seen(scene: Scene, *names: str) -> dict[str, float]:
+async def seen(url: str, *names: str) -> dict[str, float]:
     """All values, once each of these is above 0."""
 
     async def look() -> dict[str, float] | None:
-        found = values(await scrape(scene))
+        found = values(await scrape(url))
         return found if all(found.get(name, 0) > 0 for name in names) else None
 
     return await until(look)

@@ -206,7 +206,7 @@ async def test_no_secret_is_found_anywhere_but_where_it_is_for(
     canaries = {TYPED, TRACES, *settings, *OTHER.values()}
     places = everything(scene, log.text)
     places |= {f"command {number}": text for number, text in enumerate(said)}
-    places |= _written(tmp_path) | {"spans": "\n".join(collector.bodies), "metrics": await scrape(scene)}
+    places |= _written(tmp_path) | {"spans": "\n".join(collector.bodies), "metrics": await scrape(scene.world.url)}
     assert "database write" in places["spans"]
     assert len(places) > 15
     # The log of the process as it is before the filter: what a library logs is for the filter, below.

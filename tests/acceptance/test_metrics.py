@@ -32,7 +32,7 @@ async def test_a_run_is_seen_from_the_command_to_its_end(scene: Scene, watchful:
     await scene.alice.command(OPS, RUN)
     await scene.bob.command(OPS, RUN)
     found = await seen(
-        scene,
+        scene.world.url,
         "ack_seconds_count kind=command outcome=in time",
         "request_seconds_count kind=command outcome=ok",
         "decisions_total decision=allow reason=allowed by rule",
@@ -62,13 +62,13 @@ async def test_what_waits_is_counted_and_how_long_it_waited(scene: Scene) -> Non
     await offer_with_approval(scene)
     await ask_for(scene)
     await asked(scene, scene.bob)
-    found = await seen(scene, "runs state=awaiting approval", "approval_oldest_seconds")
+    found = await seen(scene.world.url, "runs state=awaiting approval", "approval_oldest_seconds")
     assert found["decisions_total decision=needs approval reason=needs approval"] == 1
 
     await scene.bob.press("Approve")
     await shown(scene, scene.bob, "*Approved*")
 
-    found = await seen(scene, "approval_wait_seconds_count outcome=approved", "runs state=running")
+    found = await seen(scene.world.url, "approval_wait_seconds_count outcome=approved", "runs state=running")
     assert found["approval_wait_seconds_count outcome=approved"] == 1
     assert found["approval_wait_seconds_sum outcome=approved"] > 0
 
@@ -76,7 +76,9 @@ async def test_what_waits_is_counted_and_how_long_it_waited(scene: Scene) -> Non
 async def test_a_run_whose_answer_was_lost_is_counted_as_unknown(scene: Scene) -> None:
     scene.datadog.faults.fail_after_accept = "drop"
     await scene.alice.command(OPS, RUN)
-    found = await seen(scene, "datadog_call_seconds_count call=execute outcome=answer lost", "runs state=unknown")
+    found = await seen(
+        scene.world.url, "datadog_call_seconds_count call=execute outcome=answer lost", "runs state=unknown"
+    )
     assert found["runs_ended_total state=unknown"] == 1
 
 
@@ -85,7 +87,7 @@ async def test_what_slack_does_not_take_is_seen_waiting(scene: Scene, impatient:
     scene.slack.faults.fail("chat.postMessage", "internal_error")
     await scene.alice.command(OPS, RUN)
     await seen(
-        scene,
+        scene.world.url,
         "slack_call_seconds_count call=chat.postMessage outcome=refused",
         "outbox_messages",
         "outbox_retried_messages",
@@ -100,7 +102,7 @@ async def test_what_slack_does_not_take_is_seen_waiting(scene: Scene, impatient:
 async def test_what_slack_says_no_to_is_told_apart(scene: Scene, error: str, outcome: str) -> None:
     scene.slack.faults.fail("chat.postMessage", error)
     await scene.alice.command(OPS, RUN)
-    await seen(scene, f"slack_call_seconds_count call=chat.postMessage outcome={outcome}")
+    await seen(scene.world.url, f"slack_call_seconds_count call=chat.postMessage outcome={outcome}")
 
 
 @pytest.mark.parametrize(
@@ -110,31 +112,31 @@ async def test_what_slack_says_no_to_is_told_apart(scene: Scene, error: str, out
 async def test_what_datadog_says_no_to_is_told_apart(scene: Scene, status: int, outcome: str) -> None:
     scene.datadog.faults.status, scene.datadog.faults.on = status, "execute"
     await scene.alice.command(OPS, RUN)
-    await seen(scene, f"datadog_call_seconds_count call=execute outcome={outcome}")
+    await seen(scene.world.url, f"datadog_call_seconds_count call=execute outcome={outcome}")
 
 
 @ONE_DATABASE
 async def test_a_datadog_that_is_away_is_seen(scene: Scene) -> None:
     await scene.datadog.__aexit__()
     await scene.alice.command(OPS, RUN)
-    await seen(scene, "datadog_call_seconds_count call=get_workflow outcome=unreachable")
+    await seen(scene.world.url, "datadog_call_seconds_count call=get_workflow outcome=unreachable")
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_while_the_database_is_away_metrics_are_answered_and_say_so(scene: Scene) -> None:
-    await seen(scene, "database_up", "audit_head workspace=")
+    await seen(scene.world.url, "database_up", "audit_head workspace=")
     async with database_away(scene):
         await scene.alice.command(OPS, RUN)
 
         async def noticed() -> dict[str, float] | None:
-            found = values(await scrape(scene))
+            found = values(await scrape(scene.world.url))
             return found if found["database_up"] == 0 else None
 
         found = await until(noticed)
         assert found["database_seconds_count operation=read outcome=failed"] > 0
         assert found["audit_head workspace="] > 0
-    await seen(scene, "database_up")
+    await seen(scene.world.url, "database_up")
 
 
 @ONE_DATABASE
@@ -147,7 +149,7 @@ async def test_a_loop_that_falls_over_is_counted(scene: Scene, monkeypatch: pyte
         return due(self)
 
     monkeypatch.setattr(Transaction, "approvals_due", fall)
-    await seen(scene, "loop_restarts_total loop=approvals", "loops loop=approvals")
+    await seen(scene.world.url, "loop_restarts_total loop=approvals", "loops loop=approvals")
 
 
 @ONE_DATABASE
@@ -165,7 +167,7 @@ async def test_a_late_answer_and_a_payload_that_nobody_knows_are_counted(
     await scene.alice.command(OPS, RUN)
     answer = await scene.world.bot.workspace.switchboard.answer({"type": "something <new>"})
     assert answer.status == 200
-    found = await seen(scene, "ack_seconds_count kind=command outcome=late")
+    found = await seen(scene.world.url, "ack_seconds_count kind=command outcome=late")
     assert found["ack_seconds_count kind=other outcome=nobody"] == 1
 
 
@@ -176,14 +178,14 @@ async def test_a_surprise_in_a_listener_is_counted(scene: Scene, monkeypatch: py
 
     monkeypatch.setattr(Transaction, "grants", surprise)
     await scene.alice.command(OPS, RUN)
-    await seen(scene, "request_seconds_count kind=command outcome=error")
+    await seen(scene.world.url, "request_seconds_count kind=command outcome=error")
 
 
 @ONE_DATABASE
 async def test_without_anybody_who_scrapes_the_database_is_left_alone(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await seen(scene, "database_up")
+    await seen(scene.world.url, "database_up")
     monkeypatch.setattr("bot.metrics.page.LATELY", 0.0)
     looks: list[object] = []
     monkeypatch.setattr(Transaction, "sample", looks.append)
@@ -208,7 +210,7 @@ class TestApart:
     @ONE_DATABASE
     async def test_metrics_are_there_alone_and_nowhere_else(self, scene: Scene, port: int) -> None:
         apart = f"http://127.0.0.1:{port}"
-        assert "workflow_bot_build_info" in await scrape(scene, apart)
+        assert "workflow_bot_build_info" in await scrape(apart)
         async with aiohttp.ClientSession() as session:
             statuses = [
                 (await session.get(url)).status
@@ -232,7 +234,7 @@ async def test_no_label_holds_a_person_a_channel_a_workflow_or_what_was_typed(sc
     await scene.alice.command(OPS, RUN)
     await scene.only_run(State.SUCCEEDED)
     await scene.bob.command(OPS, "/workflow why typed-by-bob env=production")
-    text = await scrape(scene)
+    text = await scrape(scene.world.url)
     for private in (RESTART, "U01ALICE", "U02BOB", "C01OPS", "Alice", "staging", "typed-by-bob", "R-"):
         assert private not in text
 
@@ -243,4 +245,4 @@ async def test_a_request_signed_with_another_secret_is_counted(scene: Scene) -> 
     async with aiohttp.ClientSession() as session:
         answer = await session.post(f"{scene.world.url}/slack/events", data={"command": "/workflow"}, headers=headers)
     assert answer.status == 401
-    await seen(scene, "requests_refused_total")
+    await seen(scene.world.url, "requests_refused_total")

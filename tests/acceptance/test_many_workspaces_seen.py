@@ -1,0 +1,45 @@
+"""What an operator sees of a bot that serves many workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox.datadog import LocalDatadog
+from bot.sandbox.slack import LocalSlackApp
+from tests.acceptance.many import ACME, ALICE, BETA, Many, furnish, open_many
+from tests.acceptance.scene import until
+from tests.acceptance.scrapes import scrape, seen, values
+
+
+@pytest.fixture
+async def many(datadog: LocalDatadog, database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Many]:
+    monkeypatch.setattr("bot.use_cases.pace.SAMPLES", 0.05)
+    monkeypatch.setattr("bot.use_cases.pace.INSTALLATIONS", 0.1)
+    async with LocalSlackApp() as app:
+        for team, name in ((ACME, "Acme"), (BETA, "Beta")):
+            furnish(app.add_workspace(team, name))
+        async with open_many(app, datadog, database_url, replicas=1) as many:
+            yield many
+
+
+async def test_each_workspace_has_a_trail_of_its_own_and_all_else_is_the_sum(many: Many) -> None:
+    url = many.replicas[0].url
+    await many.install(ACME)
+    await many.install(BETA)
+    found = await seen(url, f"audit_head workspace={ACME}", f"audit_head workspace={BETA}")
+    assert (found["workspaces"], found["loops loop=run worker"], found["database_up"]) == (2, 2, 1)
+
+    for slack in (many.acme, many.beta):
+        await slack.person(ALICE).command("C01OPS", "/workflow run nothing")
+    found = await seen(url, "decisions_total decision=deny reason=not in the catalogue")
+    assert found["decisions_total decision=deny reason=not in the catalogue"] == 2
+
+    await many.app.uninstall(many.beta)
+
+    async def forgotten() -> bool:
+        left = values(await scrape(url))
+        return left["workspaces"] == 1 and f"audit_head workspace={BETA}" not in left
+
+    await until(forgotten)
