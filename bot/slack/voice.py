@@ -35,7 +35,7 @@ class Voice:
         mrkdwn."""
         if incoming.view and incoming.view.get("type") != "home":
             await self.show(incoming, notice(title, words))
-        elif not await self._respond(incoming, words, blocks):
+        elif not await self._respond(incoming, words, blocks) and self._client.token:
             await self._client.chat_postMessage(channel=incoming.user_id, text=words, blocks=blocks)
 
     async def announce(self, incoming: Incoming, words: str) -> None:
@@ -52,7 +52,9 @@ class Voice:
         await self.update(str(incoming.view["id"]), view)
 
     async def update(self, view_id: str, view: dict[str, Any]) -> bool:
-        """Replace an open view. False where the person has closed it."""
+        """Replace an open view. False where the person has closed it, or the bot has no token for where they are."""
+        if not self._client.token:
+            return False
         try:
             await self._client.views_update(view_id=view_id, view=view)
         except SlackApiError as error:

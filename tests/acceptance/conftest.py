@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from bot.domain.errors import NotRecorded
 from bot.sandbox.datadog import LocalDatadog
-from bot.sandbox.slack import LocalSlack
+from bot.sandbox.slack import LocalSlack, LocalSlackApp
 from bot.sandbox.world import open_world
 from tests.acceptance.collector import Collector
 from tests.acceptance.leaks import everything, leaks
+from tests.acceptance.many import ACME, BETA, furnish
 from tests.acceptance.scene import ADMIN, ALICE, AUDIT, BOB, GENERAL, OPS, Scene, until
 from tests.chaos.replay import missing
 
@@ -43,6 +44,16 @@ async def slack() -> AsyncIterator[LocalSlack]:
         slack.add_channel(GENERAL, "general")
         slack.add_channel(AUDIT, "audit")
         yield slack
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[LocalSlackApp]:
+    """An app that two workspaces may install, in which people and channels have the same ids."""
+    async with LocalSlackApp() as app:
+        furnish(app.add_workspace(ACME, "Acme"))
+        furnish(app.add_workspace(BETA, "Beta"))
+        yield app
+        assert [slack.violations for slack in app.slacks.values()] == [[] for _ in app.slacks]
 
 
 @pytest.fixture

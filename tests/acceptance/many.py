@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import sqlalchemy as sa
 
 from bot import bootstrap
 from bot.connections import open_datadog, open_store, settings_of
 from bot.datadog.sites import Site
+from bot.domain.runs import Run, State
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack, LocalSlackApp
 from bot.settings import Settings, read_settings
 from bot.storage import migrate
+from bot.storage.tables import metadata
 from bot.use_cases.apply_policy import apply_policy
-from tests.acceptance.scene import Json
+from tests.acceptance.scene import Json, until
 
 ACME, BETA, GRID = "T01ACME", "T02BETA", "E01GRID"
 ALICE, BOB, CARA = "U01ALICE", "U02BOB", "U03CARA"
@@ -45,8 +48,7 @@ class Many:
     settings: Settings
     replicas: list[Replica]
     socket: bool
-    asked: int = 0
-    names: list[str] = field(default_factory=list)
+    environment: dict[str, str]
 
     @property
     def acme(self) -> LocalSlack:
@@ -102,6 +104,31 @@ class Many:
     async def acts(self, workspace_id: str) -> list[str]:
         return [body["act"] for body in await self.records(workspace_id)]
 
+    async def wait_for_act(self, workspace_id: str, act: str) -> None:
+        async def recorded() -> bool:
+            return act in await self.acts(workspace_id)
+
+        await until(recorded)
+
+    async def runs(self, workspace_id: str) -> list[Run]:
+        """The workspace's runs, newest first."""
+        async with open_store(self.settings_of(workspace_id)) as store:
+            return await store.read(lambda tx: tx.runs(100))
+
+    async def the_run(self, workspace_id: str, state: State) -> Run:
+        """The workspace's newest run, once it is in this state."""
+
+        async def look() -> Run | None:
+            found = await self.runs(workspace_id)
+            return found[0] if found and found[0].state is state else None
+
+        return await until(look)
+
+    def as_in(self, workspace_id: str) -> dict[str, str]:
+        """The environment of a command for this workspace."""
+        given = self.environment | {"WORKSPACE": workspace_id, "PORT": "3999"}
+        return {name: value for name, value in given.items() if value}
+
     async def installation(self, workspace_id: str) -> Any:
         return await self.replicas[0].bot.store.read(lambda tx: tx.installation(workspace_id))
 
@@ -128,29 +155,28 @@ async def open_many(
     *,
     replicas: int = 2,
     socket: bool = False,
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Many]:
     """Replicas that serve whoever installs. `environment` adds to their settings."""
     app.redirect_urls = ["http://127.0.0.1:9/slack/oauth_redirect"]
-    settings = read_settings(
-        {
-            "SLACK_API_URL": app.api_url,
-            "SLACK_CLIENT_ID": app.client_id,
-            "SLACK_CLIENT_SECRET": app.client_secret,
-            "SLACK_SIGNING_SECRET": app.signing_secret,
-            "PUBLIC_URL": "http://127.0.0.1:9",
-            "DD_API_URL": datadog.url,
-            "DD_API_KEY": datadog.api_key,
-            "DD_APP_KEY": datadog.app_key,
-            "DATABASE_URL": database_url,
-            "PORT": "0",
-            **({"SLACK_APP_TOKEN": app.app_token} if socket else {}),
-            **environment,
-        }
-    )
+    given = {
+        "SLACK_API_URL": app.api_url,
+        "SLACK_CLIENT_ID": app.client_id,
+        "SLACK_CLIENT_SECRET": app.client_secret,
+        "SLACK_SIGNING_SECRET": app.signing_secret,
+        "PUBLIC_URL": "http://127.0.0.1:9",
+        "DD_API_URL": datadog.url,
+        "DD_API_KEY": datadog.api_key,
+        "DD_APP_KEY": datadog.app_key,
+        "DATABASE_URL": database_url,
+        "PORT": "0",
+        **({"SLACK_APP_TOKEN": app.app_token} if socket else {}),
+        **(environment or {}),
+    }
+    settings = read_settings(given)
     await asyncio.to_thread(migrate.upgrade, database_url)
     async with contextlib.AsyncExitStack() as stack:
-        many = Many(app, datadog, settings, [], socket)
+        many = Many(app, datadog, settings, [], socket, given)
         for _ in range(replicas):
             site = Site("local", datadog.url, datadog.url)
             bot = await stack.enter_async_context(bootstrap.open_bot(settings, site))
@@ -158,3 +184,15 @@ async def open_many(
             many.replicas.append(Replica(bot, f"http://127.0.0.1:{port}"))
         many.turn_to(0)
         yield many
+
+
+def contents(url: str) -> str:
+    """Every row of every table of a database."""
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return "\n".join(
+                repr(row) for table in metadata.sorted_tables for row in connection.execute(sa.select(table))
+            )
+    finally:
+        engine.dispose()
