@@ -191,7 +191,7 @@ class Workspaces:
                 try:
                     self.take(installation)
                 except UnreadableSecret as error:
-                    log.error("the token of workspace %s can't be read: %s", installation.id, error)
+                    log.error("workspace %s: %s", installation.id, error)
         here = {one.id for one in installations if one.is_installed}
         for workspace_id in self._open.keys() - here:
             self._open.pop(workspace_id).closing.set()
@@ -266,7 +266,12 @@ class Workspaces:
 
     def _token(self, installation: Installation) -> str:
         """Raises UnreadableSecret."""
-        token = str(self._sealer.unseal(installation.token)[TOKEN])
+        try:
+            token = str(self._sealer.unseal(installation.token)[TOKEN])
+        except UnreadableSecret:
+            raise UnreadableSecret(
+                "its token can't be read, as ENCRYPTION_KEY has changed: put the old one back"
+            ) from None
         hide_in_logs(token)
         return token
 

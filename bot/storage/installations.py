@@ -92,21 +92,22 @@ class InstallationRows:
             .values(trouble=trouble)
         )
 
-    def note_installation(self, told: Installation) -> Installation | None:
-        """In a workspace's own database: that its trail tells of this one. Returns the one that it told of before.
+    def note_installation(self, told: Installation) -> tuple[bool, Installation | None]:
+        """In a workspace's own database: what its trail is about to tell of. Whether that is news, and what was known.
 
-        Whoever asks waits for others that ask.
+        Whoever asks waits for others that ask; what is older than what is known is no news.
         """
-        first = replace(told, token="", refresh_token="", version=0)
-        statement = insert_into(self.connection.dialect.name, installations).values(**asdict(first), lease=0)
+        values = asdict(replace(told, token="", refresh_token=""))
+        statement = insert_into(self.connection.dialect.name, installations).values(**values, lease=0)
         added = statement.on_conflict_do_nothing().returning(installations.c.id)
         if self.connection.execute(added).one_or_none() is not None:
-            return None
-        self._change([installations.c.id == told.id])  # its row is ours from here on
-        before = self.installation(told.id)
-        changes = asdict(replace(told, token="", refresh_token=""))
-        self._change([installations.c.id == told.id], **changes)
-        return before
+            return True, None
+        query = sa.select(*_COLUMNS).where(installations.c.id == told.id).with_for_update()
+        before = Installation(**self.connection.execute(query).one()._mapping)
+        if before.version >= told.version:
+            return False, before
+        self.connection.execute(sa.update(installations).where(installations.c.id == told.id).values(**values))
+        return True, before
 
     def use_oauth_state(self, digest: str, expires_at: datetime) -> bool:
         """Whether the state was not used before. It is kept until it has expired: then nobody takes it any more."""
@@ -116,6 +117,5 @@ class InstallationRows:
         return self.connection.execute(added).one_or_none() is not None
 
     def _change(self, conditions: list[sa.ColumnElement[bool]], **values: Any) -> bool:
-        values.pop("version", None)
         statement = sa.update(installations).where(*conditions)
         return bool(self.connection.execute(statement.values(version=installations.c.version + 1, **values)).rowcount)

@@ -18,7 +18,9 @@ async def note_installation(installation: Installation, store: Store) -> None:
                 f"The database of {installation.id} holds what belongs to {others[0]}. Nothing was done with it."
                 " Bring the right one back, from a backup, before anything else."
             )
-        before = tx.note_installation(installation)
+        is_news, before = tx.note_installation(installation)
+        if not is_news:
+            return
         if before is None or before.installed_at != installation.installed_at:
             tx.record(_installed(installation))
         if installation.removed_at and (before is None or before.removed_at != installation.removed_at):

@@ -46,7 +46,8 @@ async def refresh_token(known: Installation, exchange: Exchange, sealer: Sealer,
     try:
         tokens = await exchange(str(sealer.unseal(known.refresh_token)[TOKEN]))
     except (SlackUnavailable, UnreadableSecret) as error:
-        words = f"its token can't be refreshed: {error}"
+        why = "ENCRYPTION_KEY has changed." if isinstance(error, UnreadableSecret) else str(error)
+        words = f"its token can't be refreshed: {why}"
         log.error("workspace %s: %s", known.id, words)
         await store.write(lambda tx: tx.note_trouble(known.id, words))
         return False

@@ -45,7 +45,7 @@ class LocalSlackApp:
         self.signing_secret, self.app_token = "local-signing-secret", "xapp-local"  # protects nothing but tests
         self.redirect_urls: list[str] = []
         self.rotates = False
-        self.expires_in = EXPIRES_IN
+        self.first_lasts = EXPIRES_IN  # seconds; of a token that a code is exchanged for
         self.slacks: dict[str, LocalSlack] = {}
         self.exchanges: list[tuple[str, Json]] = []
         self.strange_tokens = 0
@@ -164,16 +164,16 @@ class LocalSlackApp:
             return {"ok": False, "error": "bad_client_secret"}
         if params.get("grant_type") == "refresh_token":
             slack = self._refresh.pop(str(params.get("refresh_token")), None)
-            return {"ok": False, "error": "invalid_refresh_token"} if slack is None else self._grant(slack)
+            return {"ok": False, "error": "invalid_refresh_token"} if slack is None else self._grant(slack, EXPIRES_IN)
         code = self._codes.pop(str(params.get("code")), None)
         if code is None or code.until < time.monotonic():
             return {"ok": False, "error": "invalid_code"}
         if params.get("redirect_uri", "") != code.redirect_uri:
             return {"ok": False, "error": "bad_redirect_uri"}
         code.slack.workspace.scopes.intersection_update(code.scopes.split(","))
-        return self._grant(code.slack) | {"authed_user": {"id": code.user_id}}
+        return self._grant(code.slack, self.first_lasts) | {"authed_user": {"id": code.user_id}}
 
-    def _grant(self, slack: LocalSlack) -> Json:
+    def _grant(self, slack: LocalSlack, lasts: int) -> Json:
         ws = slack.workspace
         token = ("xoxe.xoxb-" if self.rotates else "xoxb-") + secrets.token_hex(12)
         slack.api.bot_tokens[token] = ""
@@ -191,5 +191,5 @@ class LocalSlackApp:
         if self.rotates:
             refresh = f"xoxe-1-{secrets.token_hex(12)}"
             self._refresh[refresh] = slack
-            answer |= {"refresh_token": refresh, "expires_in": self.expires_in}
+            answer |= {"refresh_token": refresh, "expires_in": lasts}
         return answer
