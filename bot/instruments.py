@@ -57,7 +57,7 @@ def build_instruments(settings: Settings, heard: Heard) -> Instruments:
     registry.register(HeardCollector(heard))
     counted, measured, tracing = Counted(registry), Measured(registry), _build_tracing(settings)
     telemetry = Counting(counted, measured, tracing.open if tracing else no_span)
-    return Instruments(telemetry, Page(registry), Sampled(measured), counted.lag, tracing)
+    return Instruments(telemetry, Page(registry, counted.http), Sampled(measured), counted.lag, tracing)
 
 
 @contextlib.asynccontextmanager
@@ -72,16 +72,16 @@ async def watching(
     def put(found: Round) -> None:
         instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()})
 
-    stopping = asyncio.Event()
-    sampling = partial(take_samples, stores, instruments.page.is_read, put)
-    loops = [
-        asyncio.create_task(supervise("samples", sampling, stopping, instruments.telemetry)),
-        asyncio.create_task(_beat(instruments.lag)),
-    ]
     async with contextlib.AsyncExitStack() as stack:
         if settings.metrics_apart:
             host = settings.metrics_host or settings.host
             await stack.enter_async_context(open_port(instruments.page.application(), host, settings.metrics_port))
+        stopping = asyncio.Event()
+        sampling = partial(take_samples, stores, instruments.page.is_read, put)
+        loops = [
+            asyncio.create_task(supervise("samples", sampling, stopping, instruments.telemetry)),
+            asyncio.create_task(_beat(instruments.lag)),
+        ]
         try:
             yield
         finally:

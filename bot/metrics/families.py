@@ -37,6 +37,7 @@ class Counted:
 
         self.acks = histogram("ack_seconds", "From a request of Slack's to the answer", ACK, "kind", "outcome")
         self.requests = histogram("request_seconds", "All work on a request of Slack's", CALL, "kind", "outcome")
+        self.http = counter("http_answers", "Answers to HTTP requests", "path", "status")
         self.decisions = counter("decisions", "What asking to run a workflow came to", "decision", "reason")
         self.records = counter("audit_records", "Records added to the audit trail", "act")
         self.runs_ended = counter("runs_ended", "Runs that ended or were lost from sight", "state")
@@ -66,10 +67,11 @@ class Measured:
         self.database = gauge("database_up", "1 where that look succeeded, in every workspace")
         self.workspaces = gauge("workspaces", "Workspaces that this process serves")
         self.runs = gauge("runs", "Runs that are not over", "state")
+        self.runs_overdue = gauge("runs_overdue_seconds", "How long the run that is due longest has been due")
         self.oldest_approval = gauge("approval_oldest_seconds", "Age of the oldest approval that nobody has decided on")
         self.outbox = gauge("outbox_messages", "Messages that Slack has still to be told")
         self.retried = gauge("outbox_retried_messages", "Those of them that Slack did not take at the first attempt")
-        self.overdue = gauge("outbox_overdue_seconds", "How long the message due longest has been due")
+        self.outbox_overdue = gauge("outbox_overdue_seconds", "How long the message due longest has been due")
         self.head = gauge("audit_head", "Number of the last record of the audit trail", "workspace")
         words = "Number of the last record that a witness of the trail was told of"
         self.told = gauge("audit_witness_told", words, "workspace", "witness")

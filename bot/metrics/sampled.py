@@ -31,7 +31,8 @@ class Sampled:
             gauges.runs.labels(state.value).set(sum(sample.runs.get(state, 0) for sample in samples.values()))
         gauges.outbox.set(sum(sample.messages for sample in samples.values()))
         gauges.retried.set(sum(sample.retried for sample in samples.values()))
-        gauges.overdue.set(max((sample.overdue for sample in samples.values()), default=0))
+        gauges.outbox_overdue.set(max((sample.messages_overdue for sample in samples.values()), default=0))
+        gauges.runs_overdue.set(max((sample.runs_overdue for sample in samples.values()), default=0))
         gauges.oldest_approval.set(max((sample.oldest_approval for sample in samples.values()), default=0))
         self._show_trails(found, witnesses)
 

@@ -28,6 +28,7 @@ def _row(
 
 _EVERYTHING = sa.union_all(
     _row("runs", runs.c.state, sa.func.count(), _NEVER).where(runs.c.ended_at.is_(None)).group_by(runs.c.state),
+    _row("due", _NONE, sa.func.count(), sa.func.min(runs.c.due)).where(runs.c.due.is_not(None)),
     _row("approval", _NONE, sa.func.count(), sa.func.min(approvals.c.asked_at)).where(_WAITING),
     _row("messages", _NONE, sa.func.count(), sa.func.min(messages.c.due)).where(_MESSAGES),
     _row("retried", _NONE, sa.func.count(), _NEVER).where(_MESSAGES, messages.c.attempts > 0),
@@ -49,10 +50,11 @@ class SampleRows:
             found[row.what][row.name] = row.number, row.moment
         return Sample(
             runs={State(state): count for state, (count, _) in found["runs"].items()},
+            runs_overdue=self._age(found["due"][""][1]),
             oldest_approval=self._age(found["approval"][""][1]),
             messages=found["messages"][""][0],
             retried=found["retried"][""][0],
-            overdue=self._age(found["messages"][""][1]),
+            messages_overdue=self._age(found["messages"][""][1]),
             head=found["head"][""][0],
             told={name: seq for name, (seq, _) in found["told"].items()},
         )

@@ -109,14 +109,15 @@ class WitnessState:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What an operator wants to see of a database at a moment: runs that are not over, by state; messages that Slack has still
-    to be told, and how many of them it didn't take at the first attempt; ages in seconds, 0 where there is nothing; the
-    head of the trail, and how far each witness was told."""
+    to be told, and how many of them it didn't take at the first attempt; the head of the trail, and how far each witness was
+    told. Ages in seconds, 0 where there is nothing: how long a run, or a message, has been due that nobody has looked at."""
 
     runs: Mapping[State, int]
+    runs_overdue: float
     oldest_approval: float
     messages: int
     retried: int
-    overdue: float
+    messages_overdue: float
     head: int
     told: Mapping[str, int]
 

@@ -16,6 +16,7 @@ from tests.acceptance.approvals import ask_for, asked, offer_with_approval, show
 from tests.acceptance.outages import database_away
 from tests.acceptance.scene import BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, until
 from tests.acceptance.scrapes import scrape, seen, values
+from tests.acceptance.steps import offer_lasting
 
 RUN = f"/workflow run {RESTART} service=web env=staging"
 
@@ -245,4 +246,26 @@ async def test_a_request_signed_with_another_secret_is_counted(scene: Scene) -> 
     async with aiohttp.ClientSession() as session:
         answer = await session.post(f"{scene.world.url}/slack/events", data={"command": "/workflow"}, headers=headers)
     assert answer.status == 401
-    await seen(scene.world.url, "requests_refused_total")
+    found = await seen(scene.world.url, "requests_refused_total")
+    assert found["http_answers_total path=/slack/events status=401"] == 1
+
+
+@ONE_DATABASE
+async def test_answers_are_counted_by_route_and_not_by_what_somebody_asks_for(scene: Scene) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path in ("/healthz", "/wp-login.php", "/.env"):
+            await session.get(f"{scene.world.url}{path}")
+    text = await scrape(scene.world.url)
+    found = values(text)
+    assert found["http_answers_total path=/healthz status=200"] == 1
+    assert found["http_answers_total path=other status=404"] == 2
+    assert "wp-login" not in text
+
+
+@ONE_DATABASE
+async def test_runs_that_nobody_looks_at_show_as_overdue(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await offer_lasting(scene, seconds=60)
+    await scene.alice.command(OPS, RUN)
+    await scene.only_run(State.RUNNING)
+    monkeypatch.setattr(Transaction, "runs_due", lambda self: False)
+    await seen(scene.world.url, "runs_overdue_seconds")
