@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 import sqlalchemy as sa
 
@@ -37,13 +39,17 @@ def chosen(settings: Settings) -> Settings:
     if not settings.oauth:
         return settings if named is None else settings_of(settings, named, "")
     found = installations(settings)
-    installed = [one for one in found if one.is_installed]
-    if named is None and len(installed) != 1:
-        raise click.UsageError(_which(installed))
-    known = next((one for one in found if one.id == named), None) if named else installed[0]
+    known = {one.id: one for one in found}.get(about(found))
     if known is None:
-        raise click.UsageError(f"{named} has not installed the bot. {_which(installed)}")
+        said = _which([one for one in found if one.is_installed])
+        raise click.UsageError(f"{named} has not installed the bot. {said}" if named else said)
     return settings_of(settings, known.id, token_of(settings, known))
+
+
+def about(found: Sequence[Installation]) -> str:
+    """Which of them the command is about: the one that was named, or the only one; else nothing."""
+    installed = [one.id for one in found if one.is_installed]
+    return named_workspace() or (installed[0] if len(installed) == 1 else "")
 
 
 def token_of(settings: Settings, installation: Installation) -> str:

@@ -22,7 +22,7 @@ from bot.cli.doctor.findings import Area, Finding, Findings, Looking, State
 from bot.cli.doctor.policy import check_policy
 from bot.cli.doctor.serving import check_serving
 from bot.cli.doctor.slack import check_slack
-from bot.cli.output import PIPED_WIDTH, format_option, load_settings, output, print_json, sentences, wait_for, words
+from bot.cli.output import PIPED_WIDTH, format_option, load_all_settings, output, print_json, sentences, wait_for, words
 from bot.domain.errors import InvalidSettings
 
 CHECKS: dict[Area, Callable[[Case], Findings]] = {
@@ -66,7 +66,7 @@ async def _examine(areas: list[Area], manifest: Path | None, form: str) -> Count
     counts: Counter[State] = Counter()
     with _Telling(form) as telling:
         try:
-            settings = load_settings()
+            settings = load_all_settings()
         except InvalidSettings as error:
             for line in str(error).split("\n"):
                 telling.tell(wrong_setting(line))

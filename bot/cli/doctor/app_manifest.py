@@ -39,7 +39,10 @@ def _load(path: Path) -> tuple[Mapping[str, Any], str]:
 
 
 def _differences(app: Mapping[str, Any], case: Case) -> Iterator[str]:
-    needed = build_manifest(case.settings.slack_command, None)
+    redirect = (case.all.public_url or "https://bot.example.com") if case.all.oauth else None
+    redirect = redirect if redirect is None or redirect.startswith("https://") else "https://bot.example.com"
+    needed = build_manifest(case.settings.slack_command, None, redirect=redirect)
+    yield from _redirects(app, case)
     for place in (("oauth_config", "scopes", "bot"), ("settings", "event_subscriptions", "bot_events")):
         missing = sorted(set(_at(needed, *place) or ()) - set(_at(app, *place) or ()))
         if missing:
@@ -58,6 +61,18 @@ def _differences(app: Mapping[str, Any], case: Case) -> Iterator[str]:
         yield f"Socket Mode is {state}."
     elif not case.settings.socket_mode:
         yield from _addresses(app, command or {})
+
+
+def _redirects(app: Mapping[str, Any], case: Case) -> Iterator[str]:
+    """Where Slack may lead a browser at the end of an installation."""
+    if not case.all.oauth:
+        return
+    there = [str(url) for url in _at(app, "oauth_config", "redirect_urls") or ()]
+    wanted = f"{case.all.public_url.rstrip('/')}/slack/oauth_redirect"
+    if case.all.public_url and wanted not in there:
+        yield f"oauth_config.redirect_urls lacks {wanted}."
+    elif not any(url.startswith("https://") and url.endswith("/slack/oauth_redirect") for url in there):
+        yield "oauth_config.redirect_urls has no https://…/slack/oauth_redirect."
 
 
 def _addresses(app: Mapping[str, Any], command: Mapping[str, Any]) -> Iterator[str]:

@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import connections
+from bot.cli.chosen import about, chosen, installations
 from bot.domain.accounts import Account
 from bot.domain.audit import Record
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import InvalidPolicy, InvalidSettings, NotRecorded
+from bot.domain.installations import Installation
 from bot.domain.policy import EVERYWHERE, Grant, Policy
 from bot.domain.replicas import Replica
 from bot.policy_file.compile import compile_policy
@@ -44,8 +46,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything known before a check begins.
+    """Everything known before a check begins. `settings` are those of the workspace that is looked at.
 
+    Where many are served, `all` are the process's, `workspace` is the one, empty where it is the main database, and
+    `installations` has everybody who has installed the bot.
     `source` and `policy` are None for a file that is not there or not valid, and `wrong` says why; `held` is None where
     the database can't be read or has another schema.
     """
@@ -56,6 +60,9 @@ class Case:
     policy: Policy | None
     wrong: str
     held: Held | None
+    all: Settings
+    workspace: str
+    installations: list[Installation]
 
     def now(self) -> datetime:
         """The database's time, which is what replicas' times are; without one, ours."""
@@ -99,15 +106,23 @@ class Case:
         return self.held.replicas if self.held else []
 
 
-async def open_case(settings: Settings, environment: Mapping[str, str]) -> Case:
+async def open_case(all_settings: Settings, environment: Mapping[str, str]) -> Case:
     """Find out what can be found out. What keeps something from being found out is told by the checks."""
+    settings, workspace, found = all_settings, "", []
+    try:
+        found = installations(all_settings) if all_settings.oauth else []
+        workspace = about(found) if all_settings.oauth else ""
+        settings = chosen(all_settings) if workspace or not all_settings.oauth else all_settings
+    except (InvalidSettings, NotRecorded):
+        pass  # the check of the database tells
     source, policy, wrong = None, None, ""
     try:
         source = read_policy(settings.policy_file)
         policy = compile_policy(source, None)
     except InvalidPolicy as error:
         source, wrong = None, str(error)
-    return Case(settings, environment, source, policy, wrong, await _held(settings))
+    held = await _held(settings)
+    return Case(settings, environment, source, policy, wrong, held, all_settings, workspace, found)
 
 
 async def _held(settings: Settings) -> Held | None:
@@ -127,6 +142,7 @@ async def _held(settings: Settings) -> Held | None:
 
 def _read(tx: Any) -> Held:
     sealed = {f"the run {run_id}": text for run_id, text in tx.sealed_inputs().items()}
+    sealed |= {f"the token of {one.id}": one.token for one in tx.installations() if one.token}
     sealed |= {f"the authenticator of {user_id}": text for user_id, text in tx.sealed_authenticators().items()}
     return Held(
         now=tx.now,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bot import connections
 from bot.cli.doctor.case import Case, Held
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
+from bot.cli.doctor.workspaces import check_databases
 from bot.domain.audit import link
 from bot.domain.errors import InvalidSettings, UnreadableSecret
 from bot.settings import Settings
@@ -51,6 +52,8 @@ async def check_database(case: Case) -> Findings:
         yield await _writing(url)
     for finding in _held(case.settings, case.held):
         yield finding
+    async for each in check_databases(case):
+        yield each
 
 
 def _held(settings: Settings, held: Held | None) -> Iterator[Finding]:

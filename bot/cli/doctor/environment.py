@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Says
+from bot.cli.doctor.workspaces import check_oauth_settings
 from bot.domain.errors import InvalidSettings
 from bot.settings import require_datadog, require_slack
 
@@ -20,7 +21,7 @@ async def check_settings(case: Case) -> Findings:
     missing = []
     for require in (require_slack, require_datadog):
         try:
-            require(case.settings)
+            require(case.all)
         except InvalidSettings as error:
             missing += str(error).split("\n")
     for line in missing:
@@ -28,6 +29,24 @@ async def check_settings(case: Case) -> Findings:
     if not missing:
         yield says.ok(Check.SETTINGS, "complete")
     yield _secret_files(case)
+    for finding in check_oauth_settings(case):
+        yield finding
+    for finding in _people(case):
+        yield finding
+    if not case.settings.encryption_key.get_secret_value():
+        what = "secret inputs and tokens" if case.all.oauth else "secret inputs"
+        found = f"not set: {what} are sealed with a key made from a Slack secret, and lost when that is changed."
+        yield says.look(Check.ENCRYPTION_KEY, found, RANDOM)
+    begun = case.held is not None and case.held.records  # a chain has one key for good, or none
+    if not case.settings.audit_key.get_secret_value() and not begun:
+        found = "not set: whoever owns the database could write the whole audit trail anew with fitting hashes."
+        yield says.look(Check.AUDIT_KEY, found, f"{RANDOM} Do it before the first record.")
+
+
+def _people(case: Case) -> Iterator[Finding]:
+    """Whom settings name. Where many workspaces are served, people and channels are within one."""
+    if case.all.oauth and not case.workspace:
+        return
     if not case.settings.admins:
         yield says.look(
             Check.ADMINS, "nobody is named, so refusals can't say whom to ask.", "Set it to Slack user ids."
@@ -37,13 +56,6 @@ async def check_settings(case: Case) -> Findings:
         yield says.look(
             Check.AUDIT_CHANNEL, found, "Make a private channel, invite the bot, and set it to the channel's id."
         )
-    if not case.settings.encryption_key.get_secret_value():
-        found = "not set: secret inputs are sealed with a key made from a Slack secret, and lost when that is changed."
-        yield says.look(Check.ENCRYPTION_KEY, found, RANDOM)
-    begun = case.held is not None and case.held.records  # a chain has one key for good, or none
-    if not case.settings.audit_key.get_secret_value() and not begun:
-        found = "not set: whoever owns the database could write the whole audit trail anew with fitting hashes."
-        yield says.look(Check.AUDIT_KEY, found, f"{RANDOM} Do it before the first record.")
 
 
 def wrong_setting(line: str) -> Finding:

@@ -44,6 +44,9 @@ class Check(StrEnum):
     WRITING = "Writing"
     ROLE = "Database role"
     WITNESSES = "Witnesses"
+    WORKSPACES = "WORKSPACES"
+    PUBLIC_URL = "PUBLIC_URL"
+    INSTALLATION = "Installation"
     BOT_TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105  # the name of a setting
     SCOPES = "Scopes"
     CLOCK = "Clock"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -12,38 +10,33 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import connections
+from bot.cli.doctor.asking import REFUSALS, ask
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.clock import compare_clock
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
+from bot.cli.doctor.workspaces import check_installations
 from bot.cli.manifest import build_manifest
 from bot.domain.errors import InvalidSettings
 from bot.settings import require_slack
 from bot.slack.directory import UNREACHABLE
-from bot.slack.witness import retry_after
 
 says = Says(Area.SLACK)
 
-PATIENCE = 3  # how often a call that Slack limits is made
 LATELY = timedelta(hours=1)
 REINSTALL = "Add them at OAuth & Permissions, Scopes, and install the app again."
 NEW_TOKEN = "Copy it again from the app's page: OAuth & Permissions, Bot User OAuth Token."  # noqa: S105  # a sentence
-# Slack docs: errors of auth.test
-REFUSALS = {
-    "invalid_auth": "Slack doesn't know it: cut off, mistyped, of an app that is gone, or used from an address that the"
-    " app's allowed IP addresses don't have",
-    "token_revoked": "it was revoked",
-    "account_inactive": "the app was taken out of the workspace, or its bot was deactivated",
-    "token_expired": "it has expired, as token rotation is on for the app",
-    "not_allowed_token_type": "it is a token of another kind",
-}
 APP_TOKEN = "Make one at Basic Information, App-Level Tokens, with the scope connections:write."  # noqa: S105  # a sentence
-
-Call = Callable[[], Coroutine[Any, Any, Any]]
 
 
 async def check_slack(case: Case) -> Findings:
     """Ask Slack. Nothing is posted, and nothing is changed."""
-    if not case.settings.slack_bot_token.get_secret_value().startswith(("xoxb-", "xoxe.")):
+    token = case.settings.slack_bot_token.get_secret_value()
+    if case.all.oauth:
+        async for finding in check_installations(case):
+            yield finding
+        if not case.workspace or not token:
+            return
+    elif not token.startswith(("xoxb-", "xoxe.")):
         try:
             require_slack(case.settings)
         except InvalidSettings as error:
@@ -53,40 +46,32 @@ async def check_slack(case: Case) -> Findings:
         client = connections.build_client(case.settings, session)
         yield Looking("whether Slack takes the bot's token")
         answer, refusal = await ask(client.auth_test)
-        if answer is None:
-            yield _refused_token(refusal)
-            return
-        yield says.ok(Check.BOT_TOKEN, f"workspace {answer.get('team')}, bot {answer.get('user')}")
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        clock = compare_clock(says, "Slack", headers.get("date", ""))
-        if clock is not None:
-            yield clock
-        yield _scopes(headers.get("x-oauth-scopes", ""))
-        if case.settings.socket_mode:
-            yield await _app_token(case, client, str(answer.get("bot_id")))
-        else:
-            yield _signing_secret(case)
-        command = _command(case)
-        if command is not None:
-            yield command
-        for check in (_admins, _channels, _groups):
-            async for finding in check(case, client):
+        if answer is not None:
+            async for finding in _with_token(case, client, answer):
                 yield finding
+        elif not case.all.oauth:  # of an installation it is told already
+            yield _refused_token(refusal)
 
 
-async def ask(call: Call) -> tuple[Any | None, str]:
-    """Slack's answer, or None and why not: its error, or what kept it from being reached. Waits where Slack limits."""
-    for _ in range(PATIENCE):
-        try:
-            return await call(), ""
-        except SlackApiError as error:
-            reason = str(error.response.get("error"))
-            if reason != "ratelimited":
-                return None, reason
-            await asyncio.sleep(min(retry_after(error) or 1, 60))
-        except UNREACHABLE as error:
-            return None, f"no answer: {type(error).__name__}"
-    return None, "ratelimited"
+async def _with_token(case: Case, client: AsyncWebClient, me: Any) -> Findings:
+    """What can be asked with a token that Slack takes."""
+    if not case.all.oauth:
+        yield says.ok(Check.BOT_TOKEN, f"workspace {me.get('team')}, bot {me.get('user')}")
+    headers = {name.lower(): value for name, value in me.headers.items()}
+    clock = compare_clock(says, "Slack", headers.get("date", ""))
+    if clock is not None:
+        yield clock
+    yield _scopes(headers.get("x-oauth-scopes", ""))
+    if case.settings.socket_mode:
+        yield await _app_token(case, client, str(me.get("bot_id")))
+    else:
+        yield _signing_secret(case)
+    command = _command(case)
+    if command is not None:
+        yield command
+    for check in (_admins, _channels, _groups):
+        async for finding in check(case, client):
+            yield finding
 
 
 def _refused_token(refusal: str) -> Finding:

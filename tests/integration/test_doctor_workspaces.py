@@ -1,0 +1,146 @@
+"""What `doctor` finds wrong where many workspaces are served: each fault is made, and named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli.manifest import build_manifest
+from bot.connections import open_store
+from bot.sandbox.datadog import LocalDatadog
+from bot.sandbox.slack import LocalSlackApp
+from tests.acceptance.many import ACME, ALICE, BETA, Many, furnish, open_many
+from tests.integration.command_line import command
+
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+IN_ORDER = {
+    "PUBLIC_URL": "https://bot.example.com",
+    "WORKSPACES": f"{ACME} {BETA}",
+    "ENCRYPTION_KEY": "a-key",
+    "ADMINS": f"{ACME}/{ALICE}",
+}
+
+
+@pytest.fixture
+async def many(database_url: str) -> AsyncIterator[Many]:
+    async with LocalSlackApp() as app, LocalDatadog() as datadog:
+        for workspace_id, name in ((ACME, "Acme"), (BETA, "Beta")):
+            furnish(app.add_workspace(workspace_id, name))
+        async with open_many(app, datadog, database_url, replicas=1, environment={"ENCRYPTION_KEY": "a-key"}) as many:
+            assert (await many.install(ACME))[0] == 200
+            yield many
+
+
+async def findings(many: Many, folder: Path, *arguments: str, **environment: str) -> list[dict[str, Any]]:
+    given = many.as_in("") | IN_ORDER | environment
+    ended = await command(
+        folder, "doctor", "--format", "json", *arguments, **{name: value for name, value in given.items() if value}
+    )
+    assert "Traceback" not in ended.words, ended.words
+    assert ended.code == any(row["state"] == "fail" for row in ended.rows), ended
+    for secret in (many.app.client_secret, many.app.signing_secret, *many.acme.api.bot_tokens):
+        assert secret not in ended.output
+    return ended.rows
+
+
+async def found(many: Many, folder: Path, check: str, state: str, *arguments: str, **environment: str) -> str:
+    rows = await findings(many, folder, *arguments, **environment)
+    words = [f"{row['found']} {row['advice']}" for row in rows if (row["check"], row["state"]) == (check, state)]
+    assert words, [row for row in rows if row["state"] != "ok"]
+    return "\n".join(words)
+
+
+async def test_the_only_workspace_is_looked_at_and_the_main_database_beside_it(many: Many, tmp_path: Path) -> None:
+    rows = await findings(many, tmp_path, "settings", "database", "slack")
+    states = {row["check"]: row["state"] for row in rows}
+    assert states["Schema"] == states["Schema main"] == states[f"Installation {ACME}"] == states["Scopes"] == "ok"
+    assert [row for row in rows if row["state"] == "fail"] == []
+
+
+async def test_with_several_each_ones_token_and_database_is_looked_at(many: Many, tmp_path: Path) -> None:
+    assert (await many.install(BETA))[0] == 200
+    rows = await findings(many, tmp_path, "database", "slack")
+    states = {row["check"]: row["state"] for row in rows}
+    for name in (f"Installation {ACME}", f"Installation {BETA}", f"Schema {ACME}", f"Schema {BETA}", "Schema"):
+        assert states[name] == "ok", name
+    assert "Scopes" not in states  # they are one workspace's
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("check", "state", "environment", "words"),
+    [
+        ("Settings", "fail", {"SLACK_CLIENT_SECRET": ""}, "SLACK_CLIENT_SECRET is missing"),
+        ("Settings", "fail", {"SLACK_CLIENT_ID": "abc"}, "SLACK_CLIENT_ID"),
+        ("WORKSPACES", "look", {"WORKSPACES": ""}, "may install the bot"),
+        ("PUBLIC_URL", "look", {"PUBLIC_URL": ""}, "first redirect URL"),
+        ("PUBLIC_URL", "fail", {"PUBLIC_URL": "http://127.0.0.1:3000"}, "https only"),
+        ("ADMINS", "fail", {"ADMINS": f"{ALICE} {ACME}/U02BOB"}, f"ADMINS: {ALICE}: nobody's"),
+        ("ADMINS", "fail", {"AUDIT_CHANNEL": "C03AUDIT"}, "AUDIT_CHANNEL: C03AUDIT: nobody's"),
+        ("SLACK_BOT_TOKEN", "look", {"SLACK_BOT_TOKEN": "xoxb-1"}, "is set and not used"),
+        ("ENCRYPTION_KEY", "look", {"ENCRYPTION_KEY": ""}, "secret inputs and tokens are sealed"),
+        (f"Installation {ACME}", "fail", {"ENCRYPTION_KEY": "another"}, "can't be read: ENCRYPTION_KEY"),
+    ],
+)
+async def test_a_setting_that_is_wrong_is_named(
+    many: Many, tmp_path: Path, check: str, state: str, environment: dict[str, str], words: str
+) -> None:
+    assert words in await found(many, tmp_path, check, state, "settings", "slack", **environment)
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("refusal", ["account_inactive", "token_revoked", "token_expired", "invalid_auth"])
+async def test_a_token_that_slack_refuses_is_named_with_what_to_do(many: Many, tmp_path: Path, refusal: str) -> None:
+    many.acme.api.bot_tokens.update(dict.fromkeys(many.acme.api.bot_tokens, refusal))
+    words = await found(many, tmp_path, f"Installation {ACME}", "fail", "slack")
+    assert f"({refusal})" in words
+    assert "/slack/install" in words
+    many.acme.workspace.violations.clear()
+
+
+@ONE_DATABASE
+async def test_a_token_about_to_end_trouble_and_a_removed_one_are_named(many: Many, tmp_path: Path) -> None:
+    store = many.replicas[0].bot.store
+    known = await many.installation(ACME)
+    soon = await store.read(lambda tx: tx.now)
+    await store.write(lambda tx: tx.put_installation(replace(known, expires_at=soon, trouble="Slack refuses (no)")))
+    assert "is not exchanged. Slack refuses (no)" in await found(
+        many, tmp_path, f"Installation {ACME}", "fail", "slack"
+    )
+    await store.write(lambda tx: tx.put_installation(replace(known, trouble="it can't be served: no schema")))
+    assert "no schema" in await found(many, tmp_path, f"Installation {ACME}", "fail", "slack")
+    await store.write(lambda tx: tx.remove_installation(ACME, "uninstalled in Slack"))
+    named = await found(many, tmp_path, f"Installation {ACME}", "look", "slack", WORKSPACE=ACME)
+    assert "uninstalled in Slack" in named
+    assert "nobody has installed" in await found(many, tmp_path, "Installation", "look", "slack")
+
+
+async def test_a_workspace_without_a_database_is_named(database_url: str, tmp_path: Path) -> None:
+    async with LocalSlackApp() as app, LocalDatadog() as datadog:
+        furnish(app.add_workspace(ACME, "Acme"))
+        async with open_many(app, datadog, database_url, replicas=1, environment={"ENCRYPTION_KEY": "a-key"}) as many:
+            assert (await many.install(ACME))[0] == 200
+            known = await many.installation(ACME)
+        async with open_store(many.settings) as store:
+            await store.write(lambda tx: tx.put_installation(replace(known, id="T77NONE", team_id="T77NONE")))
+        words = await found(many, tmp_path, "Schema T77NONE", "fail", "database")
+    assert "there is no database for it yet" in words
+    assert "workflow-bot db upgrade" in words
+
+
+@ONE_DATABASE
+async def test_a_manifest_without_the_redirect_address_or_the_events_is_named(many: Many, tmp_path: Path) -> None:
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(build_manifest("/workflow", "https://bot.example.com")))
+    words = await found(many, tmp_path, "App manifest", "fail", "slack", "--manifest", str(path))
+    assert "lacks https://bot.example.com/slack/oauth_redirect" in words
+    assert "app_uninstalled, tokens_revoked" in words
+    path.write_text(
+        json.dumps(build_manifest("/workflow", "https://bot.example.com", redirect="https://bot.example.com"))
+    )
+    await found(many, tmp_path, "App manifest", "ok", "slack", "--manifest", str(path))
