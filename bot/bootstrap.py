@@ -88,7 +88,7 @@ def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instr
     socket = Socket(app, served.client, lines.slack, token, heard) if settings.socket_mode else None
     page = None if settings.metrics_apart else instruments.page.metrics
     signature = None if socket else Signature(settings.slack_signing_secret.get_secret_value())
-    application = build_web(app, partial(_missing, served, socket), heard, page, signature)
+    application = build_web(app, partial(_missing, served, socket), served.attention, heard, page, signature)
     application.on_response_prepare.append(instruments.page.count)
     if served.pages is not None:
         served.pages.add_to(application)

@@ -36,7 +36,8 @@ class Served:
     """One or many, alike. `store` is the database that DATABASE_URL names.
 
     `admit` decides where a request goes, `at_work` keeps the loops going until left, `open` is what is served just now, by
-    id (the only one has no need of it), `missing` is why nothing can be served, or None.
+    id (the only one has no need of it), `missing` is why nothing can be served, or None, and
+    `attention` says that a part can't be.
     """
 
     store: SqlStore
@@ -46,6 +47,7 @@ class Served:
     at_work: Callable[[], AbstractAsyncContextManager[None]]
     open: Callable[[], Mapping[str, Workspace]]
     missing: Callable[[], Awaitable[str | None]]
+    attention: Callable[[], str]
     pages: InstallPages | None = None
 
 
@@ -61,7 +63,7 @@ async def serve_one(
             return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
 
         work, missing = partial(at_work, workspace, describe), partial(_missing, workspace)
-        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, missing)
+        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, missing, str)
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +78,7 @@ async def serve_many(
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
         missing = partial(_missing_of_many, store)
-        yield Served(store, client, many.admit, many.gone, work, many.served, missing, pages)
+        yield Served(store, client, many.admit, many.gone, work, many.served, missing, many.attention, pages)
 
 
 @contextlib.asynccontextmanager

@@ -28,10 +28,18 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def build_web(
-    app: AsyncApp, ready: Check, heard: Heard, metrics: Handler | None, signature: Signature | None
+    app: AsyncApp,
+    ready: Check,
+    attention: Callable[[], str],
+    heard: Heard,
+    metrics: Handler | None,
+    signature: Signature | None,
 ) -> web.Application:
-    """The web application. `ready` says what is missing, or None. Without `signature`, in Socket Mode, nothing comes to
-    /slack/events; `metrics` is None where they have an address of their own."""
+    """The web application. `ready` says what is missing, or None; `attention` what keeps a part from being served.
+
+    Without `signature`, in Socket Mode, nothing comes to /slack/events; `metrics` is None where they have an address of
+    their own.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -39,6 +47,8 @@ def build_web(
     async def readyz(_: web.Request) -> web.Response:
         missing = await ready()
         body = {"status": "ready"} if missing is None else {"status": "not ready", "reason": missing}
+        if words := attention():
+            body["attention"] = words
         return web.json_response(body, status=200 if missing is None else 503)
 
     application = web.Application(client_max_size=BODY_LIMIT, middlewares=[guarded])

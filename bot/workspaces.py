@@ -177,13 +177,10 @@ class Workspaces:
         """Those that are open just now, by id."""
         return {name: one.ready.result() for name, one in self._open.items() if one.is_served}
 
-    def troubles(self) -> list[str]:
-        """The workspaces that can't be served, with the reason."""
-        return [
-            f"workspace {one.installation.id}: {one.ready.exception()}"
-            for one in self._open.values()
-            if one.failed_at is not None
-        ]
+    def attention(self) -> str:
+        """How many can't be served, empty where all can. Whoever may know why looks into the log, or asks doctor."""
+        failed = sum(one.failed_at is not None for one in self._open.values())
+        return f"{failed} workspace(s) can't be served: workflow-bot doctor says why" if failed else ""
 
     def _compare(self, installations: list[Installation]) -> None:
         for installation in installations:

@@ -16,7 +16,7 @@ from bot.sandbox.slack import LocalSlackApp
 from bot.settings import read_settings
 from bot.storage import migrate
 from bot.storage.engine import workspace_url
-from tests.acceptance.many import ACME, ALICE, BETA, OPS, Many, contents, furnish, open_many
+from tests.acceptance.many import ACME, ALICE, BETA, OPS, Many, browser, contents, furnish, open_many
 from tests.acceptance.scene import until
 from tests.databases import DatabaseServer
 from tests.integration.command_line import command
@@ -142,6 +142,8 @@ async def test_where_the_bot_may_make_no_schema_the_installation_waits_for_the_o
         assert (status, "It can’t be used yet" in page, "workflow-bot db upgrade" in page) == (200, True, True)
         ack = await many.acme.person(ALICE).command(OPS, "/workflow help")
         assert "not ready for this workspace yet" in ack.body
+        async with browser() as session, session.get(f"{many.replicas[0].url}/readyz") as answer:
+            assert (answer.status, "can't be served" in (await answer.json())["attention"]) == (200, True)
         doctor = await command(tmp_path, "doctor", "database", "slack", **many.as_in(""))
         assert "its owner has to run" in " ".join(doctor.output.split())
         as_owner = many.as_in("") | {"DATABASE_URL": owned}
