@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,8 @@ IDLE = 75.0  # between requests, and for the headers of the next; longer than th
 LINGER = 2.0  # that what was sent beyond an answer is still read, so that the answer arrives
 CONNECTIONS = 1000  # at once; what comes beyond is closed
 HEADERS, HEADER_BYTES = 64, 8190  # Slack sends some fifteen headers
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ async def open_port(application: web.Application, host: str, port: int) -> Async
     await runner.setup()
     server = runner.server
     assert server is not None  # noqa: S101  # there is one after setup
+    server.request_handler = partial(_handle, server.request_handler)
     try:
         opened = Port(await asyncio.get_running_loop().create_server(lambda: _Connection(server), host, port))
         try:
@@ -51,6 +55,15 @@ async def open_port(application: web.Application, host: str, port: int) -> Async
             opened.shut()
     finally:
         await runner.cleanup()
+
+
+async def _handle(application: Handler, request: web.BaseRequest) -> web.StreamResponse:
+    """What comes before any route. aiohttp stumbles over an Expect that is no text; nobody has use for one but the known."""
+    if isinstance(request.protocol, _Connection):
+        request.protocol.spoke()
+    if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+        return _last_words(HTTPStatus.EXPECTATION_FAILED)
+    return await application(request)
 
 
 class _Connection(web.RequestHandler):
@@ -92,10 +105,14 @@ class _Connection(web.RequestHandler):
             log.error("unexpected error at the HTTP door", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun already")
-        answer = short(status)
-        answer.headers["Server"] = ""  # aiohttp puts its name where there is none
-        answer.force_close()
-        return answer
+        return _last_words(status)
+
+
+def _last_words(status: int) -> web.Response:
+    answer = short(status)
+    answer.headers["Server"] = ""  # aiohttp puts its name where there is none
+    answer.force_close()
+    return answer
 
 
 def short(status: int, **headers: str) -> web.Response:
@@ -107,8 +124,6 @@ def short(status: int, **headers: str) -> web.Response:
 @web.middleware
 async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
     """Every refusal is short, and ends the connection: whoever is refused waits no longer than they have to be served."""
-    if isinstance(request.protocol, _Connection):
-        request.protocol.spoke()
     try:
         answer: web.StreamResponse = await handler(request)
     except web.HTTPRedirection:

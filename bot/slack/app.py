@@ -25,7 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import Refused, SlackUnavailable, WorkflowBotError
 from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
-from bot.slack.directory import Identity
+from bot.slack.directory import UNREACHABLE, Identity
 from bot.slack.error_text import slack_refused, unexpected
 from bot.slack.heard import Heard
 from bot.slack.ids import GONE
@@ -102,6 +102,8 @@ class Switchboard:
     async def _tell(self, incoming: Incoming, words: str) -> None:
         try:
             await self._voice.tell(incoming, "Nothing was done", words)
+        except (SlackApiError, *UNREACHABLE) as error:
+            log.warning("the failure of request %s could not be told: %s", incoming.request_id, type(error).__name__)
         except Exception:  # nothing is left to tell it with but the log
             log.exception("could not tell a person about the failure of request %s", incoming.request_id)
 

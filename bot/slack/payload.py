@@ -62,7 +62,7 @@ class _Block(msgspec.Struct):
 
 
 class _View(msgspec.Struct):
-    id: Name
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     type: Name | None = None
     callback_id: Name | None = None
     private_metadata: Annotated[str, msgspec.Meta(max_length=3000)] | None = None

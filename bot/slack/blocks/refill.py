@@ -24,13 +24,13 @@ def refill(view: Mapping[str, Any], words: str) -> dict[str, Any]:
         "block_id": PROBLEM_BLOCK,
         "text": {"type": "mrkdwn", "text": cut(words, SECTION)},
     }
-    blocks = [block for block in view.get("blocks", []) if block.get("block_id") != PROBLEM_BLOCK]
+    blocks = [block for block in view.get("blocks") or [] if block.get("block_id") != PROBLEM_BLOCK]
     again["blocks"] = [problem, *(_refilled(block, state) for block in blocks)][:100]
     return again
 
 
 def _refilled(block: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-    if block.get("type") != "input":
+    if block.get("type") != "input" or not block.get("element"):
         return dict(block)
     element = {key: value for key, value in block["element"].items() if not key.startswith("initial_")}
     typed = state.get(block.get("block_id", ""), {}).get(element.get("action_id", ""), {})

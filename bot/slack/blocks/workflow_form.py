@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from slack_sdk.models.blocks import (
     Block,
     ContextBlock,
@@ -57,11 +58,20 @@ class FormMemory:
     @classmethod
     def load(cls, text: str) -> FormMemory:
         """Raises ValueError for anything that `dump` did not write."""
-        data = json.loads(text)
         try:
-            return cls(str(data["w"]), str(data["c"]), str(data["d"]), str(data["n"]))
-        except (KeyError, TypeError) as error:
+            kept = msgspec.json.decode(text, type=_Kept)
+        except (msgspec.MsgspecError, UnicodeError) as error:
             raise ValueError("not a form's memory") from error
+        return cls(kept.w, kept.c, kept.d, kept.n)
+
+
+class _Kept(msgspec.Struct):
+    """As it is written, with the length that each can have."""
+
+    w: Annotated[str, msgspec.Meta(max_length=100)]
+    c: Annotated[str, msgspec.Meta(max_length=40)]
+    d: Annotated[str, msgspec.Meta(max_length=64)]
+    n: Annotated[str, msgspec.Meta(max_length=64)]
 
 
 def workflow_form(

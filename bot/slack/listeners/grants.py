@@ -86,7 +86,7 @@ def _form(incoming: Incoming) -> int:
     """How many grants were given in this window; 0 where the view isn't ours."""
     try:
         return int(json.loads(incoming.view.get("private_metadata") or "{}").get("f", 0))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return 0
 
 

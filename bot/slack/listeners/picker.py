@@ -18,7 +18,7 @@ async def workflow_picked(context: Context, incoming: Incoming) -> None:
     incoming.reply.ack()
     option = incoming.action.get("selected_option") or {}
     if option:
-        await replace_modal(context, incoming, _form(context, incoming, str(option.get("value", ""))))
+        await replace_modal(context, incoming, _form(context, incoming, str(option.get("value", ""))[:100]))
 
 
 async def _form(context: Context, incoming: Incoming, name: str) -> Content:
@@ -35,6 +35,6 @@ async def _form(context: Context, incoming: Incoming, name: str) -> Content:
 def picker_channel(incoming: Incoming) -> str:
     """The channel in which the picker was opened; nowhere, where the view isn't ours."""
     try:
-        return str(json.loads(incoming.view.get("private_metadata") or "{}").get("c", ""))
-    except (ValueError, AttributeError):
+        return str(json.loads(incoming.view.get("private_metadata") or "{}").get("c", ""))[:40]
+    except (ValueError, AttributeError, RecursionError):
         return ""

@@ -32,7 +32,12 @@ from bot.use_cases.run_workflow import (
 
 async def form_submitted(context: Context, incoming: Incoming) -> None:
     """Run was pressed."""
-    memory = FormMemory.load(str(incoming.view.get("private_metadata")))
+    try:
+        memory = FormMemory.load(str(incoming.view.get("private_metadata")))
+    except ValueError:
+        words = "This form is from another version of the bot. Close it and start again."
+        await context.voice.show(incoming, notice("Out of date", words))
+        return
     try:
         outcome = await _ask(context, incoming, memory)
     except (NotRecorded, SlackUnavailable) as error:
@@ -101,7 +106,7 @@ async def _ask_why(context: Context, incoming: Incoming, memory: FormMemory, nee
 
 
 def _has(incoming: Incoming, block_id: str) -> bool:
-    return any(block.get("block_id") == block_id for block in incoming.view.get("blocks", []))
+    return any(block.get("block_id") == block_id for block in incoming.view.get("blocks") or [])
 
 
 async def _recorded(context: Context, incoming: Incoming, run: Run) -> None:
