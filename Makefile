@@ -16,7 +16,7 @@ WORKERS = $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 COVERAGE_ARGS := --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox serve test chaos check format format-check lint types contracts bench pictures build sbom lock clean environment runtime bench-environment
+.PHONY: help sandbox serve test chaos fuzz check format format-check lint types contracts bench pictures build sbom lock clean environment runtime bench-environment
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,11 @@ chaos: environment ## Kill, stop and cut off the bot at random and at every awai
 	$(PY) tests.chaos --database postgres --runs 1300 --kills 220 --stops 34 --restarts 10 --rate 5 $(ARGS)
 	$(PY) tests.chaos --database sqlite --every-await
 	$(PY) tests.chaos --database postgres --every-await
+
+# `make test` has a small part of it.
+fuzz: environment ## Send 20,000 malformed requests and 10,000 malformed payloads, on each database (20 minutes)
+	$(PY) tests.fuzz --database sqlite $(ARGS)
+	$(PY) tests.fuzz --database postgres $(ARGS)
 
 # One step after the other, each with its time; the last one is `make test`, with coverage on.
 check: environment ## Everything CI runs: format, lint, types, import contracts, tests with coverage

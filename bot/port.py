@@ -80,22 +80,24 @@ class _Connection(web.RequestHandler):
             auto_decompress=False,  # Slack compresses nothing; a signature is over what was sent
         )
         self._server = server
-        self._spoke = False
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if len(self._server.connections) > CONNECTIONS:
             self.force_close()
         else:
-            asyncio.get_running_loop().call_later(FIRST_REQUEST, self._lose_patience)
+            self._patience = asyncio.get_running_loop().call_later(FIRST_REQUEST, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.spoke()
+        super().connection_lost(exc)
 
     def spoke(self) -> None:
         """A request came: from now on it may be idle."""
-        self._spoke = True
-
-    def _lose_patience(self) -> None:
-        if not self._spoke:
-            self.force_close()
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -194,6 +194,7 @@ def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | N
     async def authorize(
         context: AsyncBoltContext,
     ) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
+        context["response_url"] = None  # to which Bolt would post where nobody is admitted, wherever that leads
         try:
             admitted = await admit(context)
         except SlackUnavailable:

@@ -72,6 +72,10 @@ class _View(msgspec.Struct):
     app_installed_team_id: Id | None = None
 
 
+class _ResponseUrl(msgspec.Struct):
+    response_url: str | None = None
+
+
 class _Part(msgspec.Struct):
     """A payload, and each part of one in which Bolt looks for whose it is: event, message, authorization."""
 
@@ -84,6 +88,7 @@ class _Part(msgspec.Struct):
     callback_id: Name | None = None
     trigger_id: Name | None = None
     response_url: str | None = None
+    response_urls: list[_ResponseUrl] | None = None
     user: Id | _Thing | None = None
     user_id: Id | None = None
     team: Id | _Thing | None = None

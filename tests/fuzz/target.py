@@ -81,6 +81,9 @@ async def serving(folder: Path, environment: dict[str, str], secrets: Collection
                 assert process.returncode is None, log.read_text("utf-8")
                 await asyncio.sleep(0.1)
         yield target
+    except BaseException:
+        print(*log.read_text("utf-8").splitlines()[-40:], sep="\n", file=sys.stderr)  # noqa: T201
+        raise
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
