@@ -82,7 +82,7 @@ async def serving(folder: Path, environment: dict[str, str], secrets: Collection
                 await asyncio.sleep(0.1)
         yield target
     except BaseException:
-        print(*log.read_text("utf-8").splitlines()[-40:], sep="\n", file=sys.stderr)  # noqa: T201
+        print(*log.read_text("utf-8").splitlines()[-40:], sep="\n", file=sys.stderr)  # noqa: T201  # for whoever looks at the failure
         raise
     finally:
         with contextlib.suppress(ProcessLookupError):
