@@ -36,9 +36,11 @@ from bot.use_cases.refresh_token import TOKEN, Exchange, refresh_token
 from bot.workspace import Workspace, at_work, open_workspace
 
 NOT_INSTALLED = "The bot is not installed in this workspace, so nothing was done. Ask whoever runs it."
-AWAY = "The bot can't reach its database at the moment, so nothing was done. Try again in a moment."
+AWAY = "The bot can't get at what it knows of this workspace at the moment, so nothing was done. Try again in a moment."
 NOT_READY = "The bot is not ready for this workspace yet, so nothing was done. Whoever runs it sees why in `workflow-bot doctor`."
 UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"
+
+ADMISSION = 1.5  # seconds that finding the workspace may take of Slack's three
 
 # What each workspace's trail has to tell before it is served. Raises NotRecorded.
 Note = Callable[[SqlStore], Awaitable[None]]
@@ -96,9 +98,13 @@ class Workspaces:
         if workspace_id is None:
             return self._refusals[NOT_INSTALLED]
         try:
-            installation = await self._store.read(lambda tx: tx.installation(workspace_id))
-        except NotRecorded:
+            async with asyncio.timeout(ADMISSION):
+                return await self._find(workspace_id)
+        except (NotRecorded, TimeoutError):
             return self._refusals[AWAY]
+
+    async def _find(self, workspace_id: str) -> Admitted:
+        installation = await self._store.read(lambda tx: tx.installation(workspace_id))
         if installation is None or not installation.is_installed:
             log.warning("a request came from %s, where the bot is not installed", workspace_id)
             return self._refusals[NOT_INSTALLED]
@@ -123,7 +129,7 @@ class Workspaces:
         opened = self._open[installation.id] = _Open(installation)
         task = asyncio.create_task(self._serve(opened), name=f"workspace {installation.id}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return opened
 
     async def follow(self, stopping: asyncio.Event) -> None:
@@ -171,7 +177,7 @@ class Workspaces:
         """Stop all of them, each as a bot stops."""
         for one in self._open.values():
             one.closing.set()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def served(self) -> dict[str, Workspace]:
         """Those that are open just now, by id."""
@@ -192,6 +198,11 @@ class Workspaces:
         here = {one.id for one in installations if one.is_installed}
         for workspace_id in self._open.keys() - here:
             self._open.pop(workspace_id).closing.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s has fallen over, and is opened again", task.get_name(), exc_info=error)
 
     def _may_try_again(self, known: _Open) -> bool:
         return known.failed_at is not None and asyncio.get_running_loop().time() - known.failed_at > pace.REOPEN

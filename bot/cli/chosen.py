@@ -11,6 +11,10 @@ from bot.connections import build_sealer, settings_of
 from bot.domain.errors import NotRecorded, UnreadableSecret
 from bot.domain.installations import Installation, is_workspace_id
 from bot.settings import Settings
+from bot.storage import migrate
+from bot.storage.condition import sqlite_file
+from bot.storage.installations import all_installations
+from bot.use_cases.refresh_token import TOKEN
 
 NAMED = "workspace"  # under this name the main command keeps it for the others
 
@@ -54,8 +58,6 @@ def about(found: Sequence[Installation]) -> str:
 
 def token_of(settings: Settings, installation: Installation) -> str:
     """Its token; empty where there is none any more, or the key to it is missing."""
-    from bot.use_cases.refresh_token import TOKEN
-
     try:
         return str(build_sealer(settings).unseal(installation.token)[TOKEN]) if installation.token else ""
     except UnreadableSecret:
@@ -64,10 +66,6 @@ def token_of(settings: Settings, installation: Installation) -> str:
 
 def installations(settings: Settings) -> list[Installation]:
     """Everybody who has installed the bot, removed ones too; nobody where there is no database yet. Raises NotRecorded."""
-    from bot.storage import migrate
-    from bot.storage.condition import sqlite_file
-    from bot.storage.installations import all_installations
-
     url = settings.database_url.get_secret_value()
     file = sqlite_file(url)
     if file is not None and not file.exists():

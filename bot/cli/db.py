@@ -61,7 +61,7 @@ def role(name: str) -> None:
     settings = load_all_settings()
     try:
         made = migrate.make_bot_role(settings.database_url.get_secret_value(), name)
-        for workspace in _workspaces(settings).values():
+        for workspace in _there(settings).values():
             migrate.make_bot_role(workspace.database_url.get_secret_value(), name)
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
@@ -119,8 +119,7 @@ def _chosen(file: Path) -> list[tuple[Settings, Path]]:
         return [(load_settings(), file)]
     settings = load_all_settings()
     beside = [
-        (workspace, file.with_name(f"{file.stem}.{name}{file.suffix}"))
-        for name, workspace in _workspaces(settings).items()
+        (workspace, file.with_name(f"{file.stem}.{name}{file.suffix}")) for name, workspace in _there(settings).items()
     ]
     return [*beside, (settings, file)]
 
@@ -152,17 +151,21 @@ def _to_move(target: str) -> list[tuple[Settings, str]]:
     if named:
         return [(load_settings(), workspace_url(target, named))]
     settings = load_all_settings()
-    others = [(one, workspace_url(target, name)) for name, one in _workspaces(settings).items()]
-    return [*((one, url) for one, url in others if _is_there(one)), (settings, target)]
-
-
-def _is_there(settings: Settings) -> bool:
-    """Whether the workspace has a database yet."""
     with _database_words():
-        file = sqlite_file(settings.database_url.get_secret_value())
-        if file is not None and not file.exists():
-            return False
-        return migrate.revisions(settings.database_url.get_secret_value())[0] is not None
+        others = [(one, workspace_url(target, name)) for name, one in _there(settings).items()]
+    return [*others, (settings, target)]
+
+
+def _there(settings: Settings) -> dict[str, Settings]:
+    """Of `_workspaces`, those that have a database."""
+    return {name: one for name, one in _workspaces(settings).items() if _is_there(one.database_url.get_secret_value())}
+
+
+def _is_there(url: str) -> bool:
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return False
+    return migrate.revisions(url)[0] is not None
 
 
 def _move(settings: Settings, target: str) -> None:
