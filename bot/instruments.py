@@ -55,7 +55,8 @@ def build_instruments(settings: Settings, heard: Heard) -> Instruments:
     registry = CollectorRegistry()
     process_collectors(registry)
     registry.register(HeardCollector(heard))
-    counted, measured, tracing = Counted(registry), Measured(registry), _build_tracing(settings)
+    counted, measured = Counted(registry), Measured(registry)
+    tracing = _build_tracing(settings, counted)
     telemetry = Counting(counted, measured, tracing.open if tracing else no_span)
     return Instruments(telemetry, Page(registry, counted.http), Sampled(measured), counted.lag, tracing)
 
@@ -92,7 +93,7 @@ async def watching(
                 await instruments.tracing.close()
 
 
-def _build_tracing(settings: Settings) -> Tracing | None:
+def _build_tracing(settings: Settings, counted: Counted) -> Tracing | None:
     if not settings.traces_url:
         return None
     from bot.tracing import Tracing, build_exporter  # it takes a start's time and 10 MB: only where it is wanted
@@ -100,7 +101,11 @@ def _build_tracing(settings: Settings) -> Tracing | None:
     headers = settings.otel_headers.get_secret_value()
     for header in headers.split(","):
         hide_in_logs(header.partition("=")[2].strip())
-    return Tracing(build_exporter(settings.traces_url, headers))
+
+    def exported(spans: int, taken: bool) -> None:
+        counted.spans.labels("ok" if taken else "lost").inc(spans)
+
+    return Tracing(build_exporter(settings.traces_url, headers), exported)
 
 
 async def _beat(lag: Histogram) -> None:

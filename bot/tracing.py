@@ -10,9 +10,10 @@ nobody's time. A span says what was done and how it ended; never an input, a tex
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
 
 from opentelemetry import context as contexts
@@ -20,8 +21,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
@@ -33,6 +34,8 @@ from bot.use_cases.telemetry import REQUEST
 
 LAST_WORD = 3.0  # seconds that a stopping bot gives to the last spans
 REQUEST_ID = re.compile(r"[0-9a-f]{32}")
+# Loggers of the library that say again and again what is said here once.
+WORDY = ("opentelemetry.exporter.otlp.json.http.trace_exporter", "opentelemetry.sdk._shared_internal")
 WELL = frozenset({"ok", "explained"})  # outcomes that are no error
 # Facts that a span may tell, by act: words of the code. A fact of the same name in another act may be what somebody typed.
 TELLABLE: Mapping[Act, tuple[str, ...]] = {
@@ -43,10 +46,44 @@ TELLABLE: Mapping[Act, tuple[str, ...]] = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 def build_exporter(endpoint: str, headers: str) -> SpanExporter:
     """For a collector at this address. `headers` as in OTEL_EXPORTER_OTLP_HEADERS; what else the library reads of the
     environment (OTEL_EXPORTER_OTLP_TIMEOUT, …_CERTIFICATE, …) it reads itself."""
     return OTLPSpanExporter(endpoint=endpoint, headers=parse_env_headers(headers, liberal=True))
+
+
+class _Told(SpanExporter):
+    """An exporter that is told of: in a count, and once in the log when the collector goes away or comes back. The library
+    itself would write twenty lines a minute."""
+
+    def __init__(self, exporter: SpanExporter, exported: Callable[[int, bool], None]) -> None:
+        self._exporter = exporter
+        self._exported = exported
+        self._is_there = True
+        if not log.isEnabledFor(logging.DEBUG):
+            for name in WORDY:
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        taken = result is SpanExportResult.SUCCESS
+        self._exported(len(spans), taken)
+        if taken is not self._is_there:
+            self._is_there = taken
+            if taken:
+                log.info("the collector takes traces again")
+            else:
+                log.warning("the collector does not take traces: they are lost until it does")
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 class OpenSpan:
@@ -87,14 +124,14 @@ class _Ids(RandomIdGenerator):
 
 
 class Tracing:
-    """Opens spans, and sends them through the exporter."""
+    """Opens spans, and sends them through the exporter. `exported` is told how many were, and whether they were taken."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, exported: Callable[[int, bool], None]) -> None:
         self._ids = _Ids()
         own = Resource({"service.name": "workflow-bot", "service.version": __version__})
         resource = own.merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
         self._provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._provider.add_span_processor(BatchSpanProcessor(_Told(exporter, exported)))
         self._tracer = self._provider.get_tracer("workflow-bot", __version__)
 
     def open(self, what: str, name: str, first: bool) -> OpenSpan | None:

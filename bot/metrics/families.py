@@ -50,6 +50,7 @@ class Counted:
         self.commits = histogram("database_commit_seconds", "Commits of a group of transactions", COMMIT)
         self.groups = histogram("database_commit_transactions", "Transactions in one commit", GROUP)
         self.restarts = counter("loop_restarts", "Loops that fell over and were started again", "loop")
+        self.spans = counter("spans", "Spans that were sent to the collector of traces", "outcome")
         self.lag = histogram("event_loop_lag_seconds", "How much too late the event loop comes to a task", LAG)
 
 

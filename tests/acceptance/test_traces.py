@@ -18,6 +18,7 @@ from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import open_world
 from tests.acceptance.collector import Collector
 from tests.acceptance.scene import AUDIT, BOTH_DOORS, ONE_DATABASE, OPS, RESTART, Scene, until
+from tests.acceptance.scrapes import seen
 from tests.acceptance.steps import offer_lasting
 
 RUN = f"/workflow run {RESTART} service=web env=staging"
@@ -128,6 +129,8 @@ async def test_a_collector_that_is_away_costs_nobody_time_nor_keeps_the_bot_from
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    if how == "refuses":
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")  # s; what hangs, hangs for longer than the test
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "8")  # spans; so that it is full at once
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
     monkeypatch.setattr("bot.tracing.LAST_WORD", 0.2)
@@ -150,8 +153,13 @@ async def test_a_collector_that_is_away_costs_nobody_time_nor_keeps_the_bot_from
                     return [run.state for run in await scene.runs()] == [State.SUCCEEDED] * 11
 
                 await until(ended, 30)
+                if how == "refuses":
+                    await seen(world.url, "spans_total outcome=lost")
                 bound.reschedule(asyncio.get_running_loop().time() + 20)  # the library itself waits for 30 s
     assert slack.slow_answers == []
+    told = [line.getMessage() for line in caplog.records if "collector" in line.getMessage()]
+    assert told == ["the collector does not take traces: they are lost until it does"] * (how == "refuses")
+    assert not [line for line in caplog.records if line.name.startswith("opentelemetry")]
 
 
 def test_without_a_collector_nothing_of_it_is_imported() -> None:

@@ -115,7 +115,7 @@ def test_a_query_asks_for_metrics_labels_and_values_that_there_are(query: str) -
     [
         "rate(workflow_bot_acks_total[5m])",
         'workflow_bot_runs{status="unknown"}',
-        'workflow_bot_runs{state="lost"}',
+        'workflow_bot_runs{state="vanished"}',
         "sum by (person) (workflow_bot_runs)",
         "workflow_bot_ack_seconds",
     ],
