@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket as network
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
@@ -20,6 +22,7 @@ from bot.datadog.sites import Site
 from bot.domain.replicas import Replica
 from bot.instruments import Instruments, Watched, build_instruments, watching
 from bot.port import open_port
+from bot.readiness import Check, Readiness, heard_on, loops_go_round
 from bot.served import Describe, Served, serve_many, serve_one
 from bot.settings import Settings
 from bot.slack.app import build_app
@@ -88,7 +91,7 @@ def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instr
     socket = Socket(app, served.client, lines.slack, token, heard) if settings.socket_mode else None
     page = None if settings.metrics_apart else instruments.page.metrics
     signature = None if socket else Signature(settings.slack_signing_secret.get_secret_value())
-    application = build_web(app, partial(_missing, served, socket), served.attention, heard, page, signature)
+    application = build_web(app, _readiness(served, socket, heard, instruments).look, heard, page, signature)
     application.on_response_prepare.append(instruments.page.count)
     if served.pages is not None:
         served.pages.add_to(application)
@@ -154,5 +157,20 @@ def _watched_one(workspace: Workspace) -> Watched:
     return Watched(workspace.store, [*witnesses, CHANNEL] if workspace.settings.audit_channel else witnesses)
 
 
-async def _missing(served: Served, socket: Socket | None) -> str | None:
-    return await served.missing() or (None if socket is None else socket.trouble)
+def _readiness(served: Served, socket: Socket | None, heard: Heard, instruments: Instruments) -> Readiness:
+    telemetry = instruments.telemetry
+    checks: dict[str, Check] = {**served.checks, "loops": partial(loops_go_round, telemetry.down, telemetry.turned)}
+    if socket is not None:
+        checks["socket"] = partial(heard_on, socket)
+
+    def informs() -> dict[str, Any]:
+        """What is merely good to know: nobody is served less for it."""
+        compared, asked = telemetry.turned.get("definitions"), heard.request_at
+        ages = {
+            "last request": None if asked is None else round((datetime.now(UTC) - asked).total_seconds()),
+            "definitions compared": None if compared is None else round(time.monotonic() - compared),
+        }
+        attention = served.attention()
+        return {"seconds since": ages} | ({"attention": attention} if attention else {})
+
+    return Readiness(checks, informs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +15,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.connections import Lines, build_oauth, build_sealer, open_store, tokenless_client
 from bot.datadog.sites import Site
-from bot.domain.errors import NotRecorded, SlackUnavailable
 from bot.domain.replicas import Replica
 from bot.install_pages import InstallPages
+from bot.readiness import Check, Database, slack_knows_us
 from bot.settings import Settings
 from bot.slack.app import Admit, Admitted, Gone
 from bot.slack.oauth import SlackOAuth
@@ -36,7 +36,7 @@ class Served:
     """One or many, alike. `store` is the database that DATABASE_URL names.
 
     `admit` decides where a request goes, `at_work` keeps the loops going until left, `open` is what is served just now, by
-    id (the only one has no need of it), `missing` is why nothing can be served, or None, and
+    id (the only one has no need of it), `checks` say whether it can be served, and
     `attention` says that a part can't be.
     """
 
@@ -46,7 +46,7 @@ class Served:
     gone: Gone | None
     at_work: Callable[[], AbstractAsyncContextManager[None]]
     open: Callable[[], Mapping[str, Workspace]]
-    missing: Callable[[], Awaitable[str | None]]
+    checks: Mapping[str, Check]
     attention: Callable[[], str]
     pages: InstallPages | None = None
 
@@ -62,8 +62,9 @@ async def serve_one(
         async def admit(_: AsyncBoltContext) -> Admitted:
             return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
 
-        work, missing = partial(at_work, workspace, describe), partial(_missing, workspace)
-        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, missing, str)
+        work, checks = partial(at_work, workspace, describe), _of(workspace.store)
+        checks["slack"] = partial(slack_knows_us, workspace.directory)
+        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, str)
 
 
 @contextlib.asynccontextmanager
@@ -77,8 +78,7 @@ async def serve_many(
         many = Workspaces(settings, store, sealer, lines, voice, describe, site=site, migrates=migrates, note=note)
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
-        missing = partial(_missing_of_many, store)
-        yield Served(store, client, many.admit, many.gone, work, many.served, missing, many.attention, pages)
+        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.attention, pages)
 
 
 @contextlib.asynccontextmanager
@@ -100,19 +100,6 @@ async def _all_at_work(
         await many.close()
 
 
-async def _missing(workspace: Workspace) -> str | None:
-    if reason := await _missing_of_many(workspace.store):
-        return reason
-    try:
-        await workspace.directory.me()
-    except SlackUnavailable:
-        return "Slack does not answer"
-    return None
-
-
-async def _missing_of_many(store: SqlStore) -> str | None:
-    try:
-        await store.read(lambda tx: tx.policy_version())
-    except NotRecorded:
-        return "the database can't be read"
-    return None
+def _of(store: SqlStore) -> dict[str, Check]:
+    database = Database(store)
+    return {"database": database.read, "writes": database.written}

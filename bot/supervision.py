@@ -10,9 +10,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
-from bot.use_cases.telemetry import Telemetry
+from bot.use_cases.telemetry import COME_ROUND, Telemetry
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds before a fallen loop is started again; each time twice as long
 
@@ -33,6 +34,7 @@ async def supervise(
     while True:
         last, begun = stop.is_set(), time.monotonic()
         telemetry.loop(name, "begun")
+        COME_ROUND.set(partial(telemetry.loop, name, "turned"))
         error = await _fall(asyncio.create_task(loop(stop), name=name))
         telemetry.loop(name, "ended" if error is None else "fallen")
         if error is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import hdrs, web
 from slack_bolt.async_app import AsyncApp
@@ -23,19 +24,18 @@ BODIES = 100  # that are read at once, where one doesn't come with its headers
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[], Awaitable[str | None]]
+Look = Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def build_web(
     app: AsyncApp,
-    ready: Check,
-    attention: Callable[[], str],
+    ready: Look,
     heard: Heard,
     metrics: Handler | None,
     signature: Signature | None,
 ) -> web.Application:
-    """The web application. `ready` says what is missing, or None; `attention` what keeps a part from being served.
+    """The web application. `ready` tells whether it is, and the answer to who asks.
 
     Without `signature`, in Socket Mode, nothing comes to /slack/events; `metrics` is None where they have an address of
     their own.
@@ -45,11 +45,8 @@ def build_web(
         return web.json_response({"status": "ok"})
 
     async def readyz(_: web.Request) -> web.Response:
-        missing = await ready()
-        body = {"status": "ready"} if missing is None else {"status": "not ready", "reason": missing}
-        if words := attention():
-            body["attention"] = words
-        return web.json_response(body, status=200 if missing is None else 503)
+        is_ready, answer = await ready()
+        return web.json_response(answer, status=200 if is_ready else 503)
 
     application = web.Application(client_max_size=BODY_LIMIT, middlewares=[guarded])
     application.on_response_prepare.append(plain)

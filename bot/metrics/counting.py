@@ -84,6 +84,8 @@ class Counting(Telemetry):
         self._counted = counted
         self._measured = measured
         self._spans = spans
+        self.down: set[str] = set()  # loops that have fallen over and are not up again
+        self.turned: dict[str, float] = {}  # when each came round last, by the monotonic clock
         # Looked up once for each pair of labels: that takes the library as long as all the rest.
         self._acks, self._requests = cache(counted.acks.labels), cache(counted.requests.labels)
         self._calls = {"datadog": cache(counted.datadog.labels), "slack": cache(counted.slack.labels)}
@@ -111,7 +113,12 @@ class Counting(Telemetry):
         for outcome, wait in waited:
             self._counted.waits.labels(outcome).observe(wait)
 
-    def loop(self, name: str, event: Literal["begun", "ended", "fallen"]) -> None:
+    def loop(self, name: str, event: Literal["begun", "turned", "ended", "fallen"]) -> None:
+        if event == "turned":
+            self.turned[name] = time.monotonic()
+            return
+        (self.down.add if event == "fallen" else self.down.discard)(name)
+        self.turned.pop(name, None)  # until it comes round again; of many workspaces' loops the others do
         self._measured.loops.labels(name).inc(1 if event == "begun" else -1)
         if event == "fallen":
             self._counted.restarts.labels(name).inc()

@@ -30,7 +30,7 @@ from bot.slack.posting import Posting, is_closed
 from bot.slack.witness import Witness, retry_after
 from bot.use_cases import pace
 from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Directory, Message, Store, Writing
-from bot.use_cases.telemetry import REQUEST
+from bot.use_cases.telemetry import COME_ROUND, REQUEST
 
 LEASE = timedelta(seconds=60)
 BATCH = 50
@@ -85,6 +85,7 @@ class Announcer:
         pause = pace.POLL
         while True:
             last = stopping.is_set()
+            COME_ROUND.get()()
             self._wake.clear()
             try:
                 await self._post_due()

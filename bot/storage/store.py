@@ -98,6 +98,11 @@ class SqlStore:
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._writing_since: float | None = None
+
+    def writing_for(self) -> float:
+        """Seconds that the commit under way has taken so far."""
+        return 0.0 if self._writing_since is None else time.monotonic() - self._writing_since
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._commit_groups(), name="database writer")
@@ -166,7 +171,9 @@ class SqlStore:
                     stop = True
                     break
                 group.append(more)
+            self._writing_since = time.monotonic()
             await self._commit(group)
+            self._writing_since = None
             if stop:
                 return
 

@@ -5,7 +5,7 @@ Here nobody listens: `bot.metrics` does. Names and outcomes are words of the cod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Literal, Self
@@ -15,6 +15,9 @@ from bot.domain.audit import Entry
 # The request that is worked on: each log line, span and audit record written meanwhile bears its id. A run's later steps
 # are done on behalf of the request that asked for it.
 REQUEST: ContextVar[str] = ContextVar("request", default="")
+
+# What a loop calls each time that it comes round; who watches over it sets it.
+COME_ROUND: ContextVar[Callable[[], None]] = ContextVar("come_round", default=lambda: None)
 
 Service = Literal["datadog", "slack"]
 
@@ -63,5 +66,5 @@ class Telemetry:
     ) -> None:
         """A group of transactions was committed, with its audit entries; and how approvals ended, after so many seconds."""
 
-    def loop(self, name: str, event: Literal["begun", "ended", "fallen"]) -> None:
+    def loop(self, name: str, event: Literal["begun", "turned", "ended", "fallen"]) -> None:
         """What a supervised loop has just done."""

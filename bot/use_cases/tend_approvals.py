@@ -15,6 +15,7 @@ from bot.use_cases import pace
 from bot.use_cases.approval_outcome import expire
 from bot.use_cases.ask_approval import approval_facts, tell_approvers
 from bot.use_cases.ports import ASK, Store, Writing
+from bot.use_cases.telemetry import COME_ROUND
 
 TOGETHER = 20  # approvals in one transaction
 
@@ -28,6 +29,7 @@ async def tend(store: Store, announce: Callable[[], None], stopping: asyncio.Eve
     """
     pause = pace.POLL
     while not stopping.is_set():
+        COME_ROUND.get()()
         try:
             if await store.read(lambda tx: tx.approvals_due()):
                 await tend_approvals(store)

@@ -19,7 +19,7 @@ from bot.use_cases.find_lost_run import find_lost_run
 from bot.use_cases.follow_run import follow
 from bot.use_cases.launch_run import launch, lost_launch
 from bot.use_cases.ports import Accounts, Recompile, Sealer, Store, Writing
-from bot.use_cases.telemetry import REQUEST
+from bot.use_cases.telemetry import COME_ROUND, REQUEST
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class RunWorker:
         """
         pause = pace.POLL
         while not stopping.is_set():
+            COME_ROUND.get()()
             self._wake.clear()
             try:
                 if await self._store.read(lambda tx: tx.runs_due()):

@@ -18,6 +18,7 @@ from bot.domain.plan import entry_changes
 from bot.domain.workflows import WorkflowDefinition
 from bot.use_cases import pace
 from bot.use_cases.ports import Accounts, Recompile, Store, Writing
+from bot.use_cases.telemetry import COME_ROUND
 
 GONE = "it is not in Datadog any more"
 
@@ -60,6 +61,7 @@ async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping:
             await datadog.refresh()  # an account may have another site or other keys by now
             for entry in await store.read(lambda tx: tx.entries()):
                 await _compare(entry, datadog, recompile, store)
+            COME_ROUND.get()()
         except NotRecorded as error:
             log.warning("the catalogue could not be compared with Datadog: %s", error)
 

@@ -25,6 +25,7 @@ def door() -> str:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes the bot seconds, takes it moments."""
+    monkeypatch.setattr("bot.readiness.LASTS", 0.0)
     for name, seconds in {"PING": 0.2, "OPEN_LIMIT": 0.3, "SHORTEST_PAUSE": 0.02, "LONGEST_PAUSE": 0.1}.items():
         monkeypatch.setattr(f"bot.slack.socket.{name}", seconds)
 
