@@ -116,6 +116,7 @@ class Counting(Telemetry):
     def loop(self, name: str, event: Literal["begun", "turned", "ended", "fallen"]) -> None:
         if event == "turned":
             self.turned[name] = time.monotonic()
+            self._measured.turns.labels(name).set_to_current_time()
             return
         (self.down.add if event == "fallen" else self.down.discard)(name)
         self.turned.pop(name, None)  # until it comes round again; of many workspaces' loops the others do

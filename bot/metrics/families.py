@@ -64,6 +64,7 @@ class Measured:
         version = Info("build", "The version of the bot", namespace=PREFIX, registry=registry)
         version.info({"version": __version__})
         self.loops = gauge("loops", "Supervised loops that go", "loop")
+        self.turns = gauge("loop_turn_timestamp_seconds", "When the loop came round last", "loop")
         self.sampled = gauge("sampled_timestamp_seconds", "When the database was last looked at for what follows")
         self.database = gauge("database_up", "1 where that look succeeded, in every workspace")
         self.workspaces = gauge("workspaces", "Workspaces that this process serves")

@@ -47,6 +47,8 @@ async def test_a_run_is_seen_from_the_command_to_its_end(scene: Scene, watchful:
         "runs_ended_total state=succeeded",
         "run_seconds_count state=succeeded",
         "event_loop_lag_seconds_count",
+        "loop_turn_timestamp_seconds loop=run worker",
+        "loop_turn_timestamp_seconds loop=announcer",
         "audit_head workspace=",
         "audit_witness_told witness=channel workspace=",
         "slack_request_timestamp_seconds",
