@@ -76,7 +76,7 @@ async def serve(arguments: dict[str, Any]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     local = Site("local", arguments["datadog"], arguments["datadog"])
     if arguments.get("unseen"):
-        vars(instruments)["Counting"] = _nobody_counts  # the only place that wants it
+        vars(instruments)["Counting"] = _NobodyCounts  # the only place that wants it
     async with bootstrap.open_bot(settings, local) as bot, bootstrap.running(bot, settings) as port:
         source = parse_policy(policy(), "workflows.yml")
         compiled = compile_policy(source, {})
@@ -93,8 +93,12 @@ async def serve(arguments: dict[str, Any]) -> None:
         await stopping.wait()
 
 
-def _nobody_counts(*_: Any) -> Telemetry:
-    return Telemetry()
+class _NobodyCounts(Telemetry):
+    """Only what readiness asks for."""
+
+    def __init__(self, *_: Any) -> None:
+        self.down: set[str] = set()
+        self.turned: dict[str, float] = {}
 
 
 if __name__ == "__main__":
