@@ -76,7 +76,7 @@ async def open_bot(
     heard = Heard()
     instruments = build_instruments(settings, heard)
     describe = _describe(heard, settings)
-    async with open_lines(instruments.telemetry) as lines:
+    async with open_lines(settings, instruments.telemetry) as lines:
         if settings.oauth:
             serving = serve_many(settings, lines, site, describe, note, migrates=migrates)
         else:

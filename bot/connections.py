@@ -24,6 +24,7 @@ from bot.evidence.delivery import AppendedFile, Webhook
 from bot.observability import hide_in_logs
 from bot.settings import Settings
 from bot.slack.client import SlackClient
+from bot.slack.egress import open_session
 from bot.slack.oauth import SlackOAuth
 from bot.storage.engine import open_engines, workspace_url
 from bot.storage.sealing import FernetSealer
@@ -45,9 +46,10 @@ class Lines:
 
 
 @contextlib.asynccontextmanager
-async def open_lines(telemetry: Telemetry) -> AsyncIterator[Lines]:
+async def open_lines(settings: Settings, telemetry: Telemetry) -> AsyncIterator[Lines]:
     """Both pools. Nothing is connected yet."""
-    async with open_http() as datadog, aiohttp.ClientSession() as slack:
+    named = settings.slack_api_url, settings.audit_witness_url.get_secret_value()
+    async with open_http() as datadog, open_session(*named) as slack:
         yield Lines(slack, datadog, telemetry)
 
 

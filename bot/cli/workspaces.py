@@ -100,7 +100,7 @@ async def _remove(settings: Settings, known: Installation) -> str:
             await note_installation(removed, store)
     if not token:
         return "it could not be read"
-    async with connections.open_lines(Telemetry()) as lines:
+    async with connections.open_lines(settings, Telemetry()) as lines:
         return await connections.build_oauth(settings, lines).revoke(token)
 
 

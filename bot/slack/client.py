@@ -17,6 +17,7 @@ class SlackClient(AsyncWebClient):
 
     def __init__(self, telemetry: Telemetry, **options: Any) -> None:
         super().__init__(**options)
+        self.proxy = None  # slack_sdk takes one from the environment; Datadog isn't reached by one either
         self._telemetry = telemetry
 
     async def api_call(self, api_method: str, **options: Any) -> AsyncSlackResponse:
