@@ -81,7 +81,7 @@ class _Evidence:
         }
         self.threads: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         self.roots: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        known = {run.id for run in self.runs}
+        places = {run.id: {run.channel_id, self._live_in(run.id)} for run in self.runs}
         for (channel, _), post in self.posts.items():
             if channel == AUDIT or post["ephemeral_to"]:
                 continue
@@ -89,12 +89,18 @@ class _Evidence:
                 self.threads[channel, post["thread_ts"]].append(post)
             else:
                 text = json.dumps(post, ensure_ascii=False)
-                if '"block_id": "review:' in text or channel == REVIEWS:  # what approvers were asked
+                if '"block_id": "review:' in text or channel == REVIEWS:  # what approvers are asked
                     continue
                 for part in text.split("`")[1::2]:
-                    if part in known:
-                        self.roots[part].append(post)
+                    if part in places:
+                        if channel in places[part]:  # elsewhere approvers were asked, and have been told the answer
+                            self.roots[part].append(post)
                         break
+
+    def _live_in(self, run_id: str) -> str | None:
+        """Where the run's one message is, if that isn't where it was asked for."""
+        live = self.messages[run_id].get("live")
+        return live.posted_in if live else None
 
 
 async def judge(company: Company) -> Verdict:
