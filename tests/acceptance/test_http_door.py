@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import time
@@ -118,6 +119,17 @@ async def test_a_body_that_slack_never_sends_is_no_error_of_the_bot(
     status, _ = await knock.post(body, content_type=content_type)
 
     assert status < 500
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "x"])
+async def test_a_content_type_that_slack_never_uses_is_turned_away(knock: Knocker, content_type: str) -> None:
+    assert (await knock.post(COMMAND, content_type=content_type))[0] == 415
+
+
+async def test_what_is_compressed_is_none_of_slacks(knock: Knocker) -> None:
+    body = gzip.compress(COMMAND.encode())
+
+    assert (await knock.post(body, knock.scene.slack.sign(COMMAND) | {"Content-Encoding": "gzip"}))[0] == 401
 
 
 async def test_a_body_larger_than_any_of_slacks_is_turned_away(knock: Knocker) -> None:
