@@ -132,7 +132,7 @@ class InstallPages:
 
 
 def _digest(browser: str) -> str:
-    return hashlib.sha256(browser.encode()).hexdigest()
+    return hashlib.sha256(browser.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
 def _answer(html: str, status: int = 200) -> web.Response:

@@ -22,7 +22,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import Refused, SlackUnavailable, WorkflowBotError
+from bot.domain.errors import NotRecorded, Refused, SlackUnavailable, WorkflowBotError
 from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
 from bot.slack.directory import UNREACHABLE, Identity
@@ -143,7 +143,10 @@ class LastMiddleware(AsyncMiddleware):
         if switchboard is not None:
             return await switchboard.answer(req.body)
         if self._gone is not None and address(req.body)[1] in GONE:
-            await self._gone(req.body)
+            try:
+                await self._gone(req.body)
+            except NotRecorded:
+                return BoltResponse(status=503, body="")  # Slack tells it again (Slack docs: apis/events-api)
             return BoltResponse(status=200, body="")
         return _answer_for_nobody(address(req.body))
 

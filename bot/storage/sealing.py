@@ -29,7 +29,7 @@ class FernetSealer:
     def unseal(self, sealed: str, max_age: int | None = None) -> dict[str, Any]:
         """The values again. Raises UnreadableSecret when none of the keys fits, or it is older than `max_age` seconds."""
         try:
-            values: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode(), max_age))
+            values: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode(errors="replace"), max_age))
         except InvalidToken:
             raise UnreadableSecret from None
         return values

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from yarl import URL
@@ -81,6 +82,19 @@ async def test_a_state_that_is_missing_or_forged_is_refused(many: Many, state: s
         assert (await many.finish(session, forged))[0] == 403
     assert many.app.exchanges == []
     assert await many.installation(ACME) is None
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("bytes_", [b"\xff\xfe", b"a" * 5000, b"\x01", "é".encode()])
+async def test_a_cookie_and_a_state_of_any_bytes_are_refused(many: Many, bytes_: bytes) -> None:
+    host, port = many.replicas[0].url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    path = b"/slack/oauth_redirect?code=x&state=" + quote(bytes_).encode()
+    lines = [b"GET " + path + b" HTTP/1.1", b"Host: localhost", b"Connection: close"]
+    writer.write(b"\r\n".join([*lines, b"Cookie: workflow-bot-install=" + bytes_, b"", b""]))
+    status = int((await reader.read()).split()[1])
+    writer.close()
+    assert 400 <= status < 500
 
 
 @ONE_DATABASE

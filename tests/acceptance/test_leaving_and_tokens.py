@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain import installations
+from bot.domain.errors import NotRecorded
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlackApp
 from tests.acceptance.many import ACME, ALICE, OPS, Many, contents, open_many
@@ -78,6 +79,21 @@ async def test_coming_back_goes_on_with_what_was_there_and_a_late_event_does_no_
     await many.acme.person(ALICE).open_home()
     await many.acme.person(ALICE).wait_for_home()
     assert await many.acts(ACME) == ["workspace installed", "workspace removed", "workspace installed"]
+
+
+@ONE_DATABASE
+async def test_a_departure_that_can_not_be_written_down_is_told_again(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise NotRecorded
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bot.storage.installations.InstallationRows.remove_installation", away)
+        ack = await many.acme.deliver("event", many.app.departure(many.acme, "app_uninstalled"))
+        assert (ack.status, ack.ok) == (503, False)
+    assert (await many.acme.deliver("event", many.app.departure(many.acme, "app_uninstalled"))).ok
+    assert not (await many.installation(ACME)).is_installed
 
 
 @ONE_DATABASE

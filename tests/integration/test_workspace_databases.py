@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from bot.storage import engine, migrate
 from bot.storage.engine import open_engines, workspace_url
 from bot.storage.store import SqlStore
 from bot.use_cases.note_installation import note_installation
+from tests.integration.chain import KEY
+from tests.integration.command_line import command
 from tests.integration.conftest import OpenStore
+from tests.integration.filled import contents, fill
 from tests.made_up import NOON
 
 ACME = Installation(
@@ -120,6 +124,16 @@ async def test_an_installation_is_told_once_and_an_older_one_never_after_a_newer
 
 def engine_of(url: str) -> sa.Engine:
     return migrate.plain_engine(url)
+
+
+async def test_what_one_workspace_had_in_the_main_database_moves_beside_it(
+    database_url: str, open_store: OpenStore, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(fill, database_url)
+    own = workspace_url(database_url, "T01ACME")
+    ended = await command(tmp_path, "db", "move", "--to", own, DATABASE_URL=database_url, AUDIT_KEY=KEY.decode())
+    assert ended.code == 0, ended.words
+    assert contents(own) == contents(database_url)
 
 
 def test_settings_of_a_workspace_name_its_own_people_places_and_witnesses(tmp_path: Path) -> None:
