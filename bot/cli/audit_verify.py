@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import aiohttp
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -20,6 +19,7 @@ from bot.evidence.sealed_file import open_sealed
 from bot.evidence.signed_heads import Signer, public_keys, read_heads
 from bot.settings import Settings
 from bot.slack.audit_history import read_history
+from bot.slack.egress import open_session
 from bot.use_cases.verify_trail import SealedFile, Verified, note_verified
 from bot.use_cases.verify_trail import verify as verify_trail
 
@@ -153,7 +153,7 @@ async def _verify(settings: Settings, known: Witnessed, sealed: Sequence[SealedF
 async def _posted(settings: Settings) -> list[Attestation]:
     if not settings.audit_channel or not settings.slack_bot_token.get_secret_value():
         raise InvalidSettings("--slack reads the audit channel: set AUDIT_CHANNEL and SLACK_BOT_TOKEN.")
-    async with aiohttp.ClientSession() as session:
+    async with open_session(settings.slack_api_url) as session:
         return await read_history(connections.build_client(settings, session), settings.audit_channel)
 
 

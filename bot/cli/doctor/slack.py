@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -19,6 +18,7 @@ from bot.cli.manifest import build_manifest
 from bot.domain.errors import InvalidSettings
 from bot.settings import require_slack
 from bot.slack.directory import UNREACHABLE
+from bot.slack.egress import open_session
 
 says = Says(Area.SLACK)
 
@@ -42,7 +42,7 @@ async def check_slack(case: Case) -> Findings:
         except InvalidSettings as error:
             yield says.wrong(Check.BOT_TOKEN, str(error).split("\n")[0].removeprefix("SLACK_BOT_TOKEN "), NEW_TOKEN)
         return
-    async with aiohttp.ClientSession() as session:
+    async with open_session(case.settings.slack_api_url) as session:
         client = connections.build_client(case.settings, session)
         yield Looking("whether Slack takes the bot's token")
         answer, refusal = await ask(client.auth_test)

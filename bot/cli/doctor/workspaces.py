@@ -15,6 +15,7 @@ from bot.cli.doctor.case import Case
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
 from bot.domain.installations import Installation
 from bot.settings import Settings
+from bot.slack.egress import open_session
 from bot.storage import migrate
 from bot.storage.condition import sqlite_file
 
@@ -95,7 +96,7 @@ async def check_installations(case: Case) -> Findings:
         yield says.look(Check.INSTALLATION, found, AGAIN, removed.id)
     elif not installed:
         yield says.look(Check.INSTALLATION, "nobody has installed the bot yet.", "Open /slack/install at its address.")
-    async with aiohttp.ClientSession() as session:
+    async with open_session(case.all.slack_api_url) as session:
         for one in installed:
             yield Looking(f"whether Slack takes the token of {one.id}")
             yield await _installation(case, one, session)
