@@ -12,7 +12,6 @@ import pytest
 
 from bot.cli.manifest import build_manifest
 from bot.connections import open_store
-from bot.connections import open_store
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlackApp
 from tests.acceptance.many import ACME, ALICE, BETA, Many, furnish, open_many
