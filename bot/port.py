@@ -18,7 +18,7 @@ from aiohttp import web
 
 # Times in seconds.
 FIRST_REQUEST = 5.0  # from connecting to the last header of the first request
-IDLE = 75.0  # between requests, and for the headers of the next; longer than the 60 of usual proxies, so that they close first
+IDLE = 620.0  # between requests; longer than proxies keep theirs (Google's 600, most 60), so that they close first
 LINGER = 2.0  # that what was sent beyond an answer is still read, so that the answer arrives
 CONNECTIONS = 1000  # at once; what comes beyond is closed
 HEADERS, HEADER_BYTES = 64, 8190  # Slack sends some fifteen headers

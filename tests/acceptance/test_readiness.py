@@ -52,7 +52,8 @@ async def test_what_is_good_to_know_is_told_and_makes_nothing_unready(scene: Sce
     status, body = await ask()
 
     assert status == 200
-    assert body["seconds since"] == {"last request": 0, "definitions compared": None}
+    assert 0 <= body["seconds since"]["last request"] < 60
+    assert body["seconds since"]["definitions compared"] is None
 
 
 @ONE_DATABASE
