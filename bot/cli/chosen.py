@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 import sqlalchemy as sa
+from click.core import ParameterSource
 
 from bot.connections import build_sealer, settings_of
 from bot.domain.errors import NotRecorded, UnreadableSecret
@@ -19,9 +20,14 @@ from bot.use_cases.refresh_token import TOKEN
 NAMED = "workspace"  # under this name the main command keeps it for the others
 
 
-def name_workspace(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    """Take the option's value. Raises click.BadParameter for what is no id."""
+def name_workspace(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Take the option's value. Raises click.BadParameter for what is no id.
+
+    In the environment that is somebody else's variable: Jenkins sets WORKSPACE to a path for every job.
+    """
     if value and not is_workspace_id(value):
+        if context.get_parameter_source(str(parameter.name)) is ParameterSource.ENVIRONMENT:
+            return None
         raise click.BadParameter("a workspace is named by its id, as in T01ACME, an organisation as in E01ACME.")
     context.meta[NAMED] = value or None
     return value

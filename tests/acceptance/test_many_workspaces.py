@@ -14,6 +14,7 @@ import pytest
 from bot.domain.runs import State
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack, LocalSlackApp, Person
+from tests.acceptance.leaks import leaks
 from tests.acceptance.many import ACME, ALICE, AUDIT, BETA, BOB, CARA, OPS, Many, contents, open_many
 from tests.acceptance.scene import BOTH_DOORS, ONE_DATABASE, RESTART, Json, until, words
 from tests.integration.command_line import command
@@ -26,8 +27,13 @@ IN_FORCE = {
 }
 
 
+IN_FORCE_SECRETS = (IN_FORCE["AUDIT_KEY"], IN_FORCE["ENCRYPTION_KEY"])
+
+
 @pytest.fixture
-async def many(app: LocalSlackApp, datadog: LocalDatadog, database_url: str, door: str) -> AsyncIterator[Many]:
+async def many(
+    app: LocalSlackApp, datadog: LocalDatadog, database_url: str, door: str, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Many]:
     """In Acme Alice may restart; in Beta she needs Bob's approval. The workflow has one name and is another one in each."""
     async with open_many(app, datadog, database_url, socket=door == "socket", environment=IN_FORCE) as many:
         for workspace_id, name in ((ACME, "Acme"), (BETA, "Beta")):
@@ -36,6 +42,10 @@ async def many(app: LocalSlackApp, datadog: LocalDatadog, database_url: str, doo
             approval: Json = {"approval": {"from": [BOB], "count": 1}} if workspace_id == BETA else {}
             await many.apply(workspace_id, {RESTART: workflow(datadog, name)}, [rule | approval])
         yield many
+        secrets = {app.client_secret, app.signing_secret, app.app_token, *IN_FORCE_SECRETS}
+        secrets |= {token for slack in app.slacks.values() for token in slack.api.bot_tokens}
+        places = of_each(many) | {"main": contents(database_url), "log": caplog.text}
+        assert leaks(places, secrets) == []
         assert app.strange_tokens == 0
         assert [slack.slow_answers for slack in app.slacks.values()] == [[], []]
 

@@ -60,6 +60,8 @@ async def test_the_only_installed_one_need_not_be_named_and_several_must_be(stop
     for wrong in ("acme", "../x", "t01acme", "C01OPS", "T01;DROP"):
         refused = await command(tmp_path, "--workspace", wrong, "runs", "list", **many.as_in(""))
         assert (refused.code, "named by its id" in " ".join(refused.words.split())) == (2, True)
+    elsewhere = await command(tmp_path, "runs", "list", **many.as_in("/var/lib/jenkins/workspace/job"))
+    assert (elsewhere.code, "Name the workspace" in " ".join(elsewhere.words.split())) == (2, True)
     assert (await command(tmp_path, "workspaces", "remove", BETA, **many.as_in(""))).code == 0
     only = await command(tmp_path, "audit", "tail", "--format", "json", **many.as_in(""))
     assert [row["workspace"] for row in only.rows] == [ACME]

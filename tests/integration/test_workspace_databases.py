@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -15,14 +17,16 @@ from bot.domain.installations import Installation
 from bot.settings import read_settings
 from bot.storage import engine, migrate
 from bot.storage.engine import open_engines, workspace_url
-from bot.storage.store import SqlStore
+from bot.storage.store import READERS, SqlStore
 from bot.use_cases.note_installation import note_installation
+from tests.house_rules.repository import text
 from tests.integration.chain import KEY
 from tests.integration.command_line import command
 from tests.integration.conftest import OpenStore
 from tests.integration.filled import contents, fill
 from tests.made_up import NOON
 
+PAGE = Path("docs/workspaces.md")
 ACME = Installation(
     id="T01ACME",
     team_id="T01ACME",
@@ -82,6 +86,27 @@ async def test_a_connection_that_lost_its_schema_on_the_way_does_nothing(
     await store.close()
     with pytest.raises(NotRecorded, match="search_path"):
         migrate.upgrade(own)
+
+
+@pytest.mark.postgres
+async def test_a_workspace_takes_the_five_connections_that_the_page_tells_of(
+    postgres_url: str, open_store: OpenStore
+) -> None:
+    own = workspace_url(postgres_url, "T01ACME")
+    migrate.upgrade(own)
+    store = open_store(own)
+    await asyncio.gather(
+        *(store.read(lambda tx: tx.connection.exec_driver_sql("SELECT pg_sleep(0.05)")) for _ in range(20)),
+        *(store.write(lambda tx: tx.policy_version()) for _ in range(20)),
+    )
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute(others).fetchone() == (5,)
+
+
+def test_the_page_tells_of_as_many_connections_as_there_are_threads() -> None:
+    told = re.findall(r"at most (\d+) for each workspace and replica \(1 that writes, (\d+) that read\)", text(PAGE))
+    assert told == [(str(READERS + 1), str(READERS))]
 
 
 async def test_what_is_written_for_one_is_in_no_other(database_url: str, open_store: OpenStore) -> None:
