@@ -21,6 +21,7 @@ from bot.connections import Lines, open_lines
 from bot.datadog.sites import Site
 from bot.domain.replicas import Replica
 from bot.instruments import Instruments, Watched, build_instruments, watching
+from bot.opening import Note
 from bot.port import open_port
 from bot.readiness import Check, Readiness, heard_on, loops_go_round
 from bot.served import Describe, Served, serve_many, serve_one
@@ -35,7 +36,6 @@ from bot.supervision import supervise
 from bot.use_cases.telemetry import Telemetry
 from bot.web import build_web
 from bot.workspace import Workspace
-from bot.workspaces import Note
 
 
 @dataclass(frozen=True, slots=True)

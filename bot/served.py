@@ -17,6 +17,7 @@ from bot.connections import Lines, build_oauth, build_sealer, open_store, tokenl
 from bot.datadog.sites import Site
 from bot.domain.replicas import Replica
 from bot.install_pages import InstallPages
+from bot.opening import Note, Opener
 from bot.readiness import Check, Database, slack_knows_us
 from bot.settings import Settings
 from bot.slack.app import Admit, Admitted, Gone
@@ -26,7 +27,7 @@ from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.report_replica import report
 from bot.workspace import Workspace, at_work, open_workspace
-from bot.workspaces import Note, Workspaces
+from bot.workspaces import Workspaces
 
 Describe = Callable[[datetime], Replica]
 
@@ -75,7 +76,7 @@ async def serve_many(
     async with open_store(settings, lines.telemetry) as store:
         client, sealer, oauth = tokenless_client(settings, lines), build_sealer(settings), build_oauth(settings, lines)
         voice = Voice(client, lines.slack, lines.telemetry)
-        many = Workspaces(settings, store, sealer, lines, voice, describe, site=site, migrates=migrates, note=note)
+        many = Workspaces(store, Opener(settings, store, sealer, lines, site, describe, migrates, note), voice)
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
         yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.attention, pages)

@@ -9,87 +9,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.connections import Lines, open_store, settings_of
-from bot.datadog.sites import Site
 from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
 from bot.domain.installations import Installation
-from bot.domain.replicas import Replica
-from bot.observability import hide_in_logs
-from bot.settings import Settings
+from bot.opening import Opened, Opener
 from bot.slack.app import Admitted, refusing
-from bot.slack.installed import departure, identity, installed_in
+from bot.slack.installed import departure, installed_in
 from bot.slack.voice import Voice
-from bot.storage import migrate
-from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases import pace
-from bot.use_cases.note_installation import note_installation
-from bot.use_cases.refresh_token import TOKEN, Exchange, refresh_token
-from bot.workspace import Workspace, at_work, open_workspace
+from bot.use_cases.refresh_token import Exchange, refresh_token
+from bot.workspace import Workspace
 
 NOT_INSTALLED = "The bot is not installed in this workspace, so nothing was done. Ask whoever runs it."
 AWAY = "The bot can't get at what it knows of this workspace at the moment, so nothing was done. Try again in a moment."
 NOT_READY = "The bot is not ready for this workspace yet, so nothing was done. Whoever runs it sees why in `workflow-bot doctor`."
-UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"
-
 ADMISSION = 1.5  # seconds that finding the workspace may take of Slack's three
-
-# What each workspace's trail has to tell before it is served. Raises NotRecorded.
-Note = Callable[[SqlStore], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class _Open:
-    """One that is open, or being opened, or was not to be opened lately. `ready` holds it, or the error."""
-
-    installation: Installation
-    ready: asyncio.Future[Workspace] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
-    failed_at: float | None = None
-
-    @property
-    def is_served(self) -> bool:
-        return self.failed_at is None and self.ready.done() and self.ready.exception() is None
-
-
 class Workspaces:
-    """Finds, opens and closes them. `describe` says what this replica is; `migrates`: it may bring databases up to date."""
+    """Finds, opens and closes them. `store` is the main database."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: SqlStore,
-        sealer: FernetSealer,
-        lines: Lines,
-        voice: Voice,
-        describe: Callable[[datetime], Replica],
-        *,
-        site: Site | None,
-        migrates: bool,
-        note: Note,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, store: SqlStore, opener: Opener, voice: Voice) -> None:
         self._store = store
-        self._sealer = sealer
-        self._lines = lines
-        self._describe = describe
-        self._site = site
-        self._migrates = migrates
-        self._note = note
-        self._open: dict[str, _Open] = {}
+        self._opener = opener
+        self._open: dict[str, Opened] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        telemetry = opener.lines.telemetry
         self._refusals = {
-            words: Admitted(refusing(words, voice, lines.telemetry)) for words in (NOT_INSTALLED, AWAY, NOT_READY)
+            words: Admitted(refusing(words, voice, telemetry)) for words in (NOT_INSTALLED, AWAY, NOT_READY)
         }
 
     async def admit(self, context: AsyncBoltContext) -> Admitted:
@@ -114,19 +69,19 @@ class Workspaces:
             return self._refusals[NOT_READY]
         return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
 
-    def take(self, installation: Installation) -> _Open:
+    def take(self, installation: Installation) -> Opened:
         """See to it that it is open as it is installed now: at once, or after a pause where it could not be."""
         known = self._open.get(installation.id)
         if known is not None and known.installation.version >= installation.version and not self._may_try_again(known):
             return known
         if known is not None and _is_same_but_for_token(known.installation, installation) and known.failed_at is None:
             if known.ready.done():
-                known.ready.result().client.token = self._token(installation)
+                known.ready.result().client.token = self._opener.token(installation)
                 known.installation = installation
             return known
         if known is not None:
             known.closing.set()
-        opened = self._open[installation.id] = _Open(installation)
+        opened = self._open[installation.id] = Opened(installation)
         task = asyncio.create_task(self._serve(opened), name=f"workspace {installation.id}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -149,7 +104,7 @@ class Workspaces:
                 for one in await self._store.read(
                     lambda tx: [i for i in tx.installations() if i.wants_refresh(tx.now)]
                 ):
-                    await refresh_token(one, exchange, self._sealer, self._store)
+                    await refresh_token(one, exchange, self._opener.sealer, self._store)
             except NotRecorded as error:
                 log.error("tokens can't be refreshed: %s", error)
             with contextlib.suppress(TimeoutError):
@@ -199,89 +154,26 @@ class Workspaces:
         for workspace_id in self._open.keys() - here:
             self._open.pop(workspace_id).closing.set()
 
+    async def _serve(self, opened: Opened) -> None:
+        try:
+            await self._opener.serve(opened)
+        finally:
+            if opened.failed_at is None and self._open.get(opened.installation.id) is opened:
+                del self._open[opened.installation.id]  # it has fallen over, and is opened again
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s has fallen over, and is opened again", task.get_name(), exc_info=error)
 
-    def _may_try_again(self, known: _Open) -> bool:
+    def _may_try_again(self, known: Opened) -> bool:
         return known.failed_at is not None and asyncio.get_running_loop().time() - known.failed_at > pace.REOPEN
 
     async def _leave(self, removed: Installation) -> None:
         known = self._open.pop(removed.id, None)
         if known is not None:
             known.closing.set()
-        settings = settings_of(self._settings, removed.id, "")
-        with contextlib.suppress(
-            sa.exc.SQLAlchemyError, OSError, WorkflowBotError
-        ):  # a trail that was never begun tells nothing
-            if await asyncio.to_thread(migrate.is_current, settings.database_url.get_secret_value()):
-                async with open_store(settings, self._lines.telemetry) as store:
-                    await note_installation(removed, store)
-
-    async def _serve(self, opened: _Open) -> None:
-        """Open it, and work until it is to be closed."""
-        installation = opened.installation
-        try:
-            token = self._token(installation)
-            settings = settings_of(self._settings, installation.id, token)
-            await asyncio.to_thread(self._prepare, settings)
-            async with open_workspace(settings, self._lines, self._site, identity(installation)) as workspace:
-                await note_installation(installation, workspace.store)
-                await self._note(workspace.store)
-                async with at_work(workspace, self._describe):
-                    opened.ready.set_result(workspace)
-                    await self._note_trouble(installation, "")
-                    log.info("workspace %s (%s) is open", installation.id, installation.name)
-                    await opened.closing.wait()
-        except WorkflowBotError as error:
-            await self._failed(opened, error)
-        finally:
-            if not opened.ready.done():
-                opened.ready.set_exception(NotRecorded())
-                opened.ready.exception()
-            if opened.failed_at is None and self._open.get(installation.id) is opened:
-                del self._open[installation.id]  # it has fallen over, and is opened again
-
-    async def _failed(self, opened: _Open, error: WorkflowBotError) -> None:
-        if opened.ready.done():
-            raise error
-        log.error("workspace %s can't be served: %s", opened.installation.id, error)
-        opened.failed_at = asyncio.get_running_loop().time()
-        opened.ready.set_exception(error)
-        opened.ready.exception()  # it may be that nobody waits for it
-        await self._note_trouble(opened.installation, f"it can't be served: {error}")
-
-    async def _note_trouble(self, installation: Installation, words: str) -> None:
-        if installation.trouble != words:
-            with contextlib.suppress(NotRecorded):  # the log has it
-                await self._store.write(lambda tx: tx.note_trouble(installation.id, words))
-
-    def _prepare(self, settings: Settings) -> None:
-        """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
-        url = settings.database_url.get_secret_value()
-        try:
-            current, newest = migrate.revisions(url)
-            if current == newest or migrate.is_ahead(current):
-                return
-            if current is None or self._migrates:  # an empty one is nobody's yet
-                migrate.upgrade(url, roles=migrate.roles_of(self._settings.database_url.get_secret_value()))
-                return
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise NotRecorded(f"{UPGRADE} ({cause})") from error
-        raise NotRecorded(UPGRADE)
-
-    def _token(self, installation: Installation) -> str:
-        """Raises UnreadableSecret."""
-        try:
-            token = str(self._sealer.unseal(installation.token)[TOKEN])
-        except UnreadableSecret:
-            raise UnreadableSecret(
-                "its token can't be read, as ENCRYPTION_KEY has changed: put the old one back"
-            ) from None
-        hide_in_logs(token)
-        return token
+        await self._opener.tell_removed(removed)
 
 
 def _is_same_but_for_token(before: Installation, after: Installation) -> bool:

@@ -1,0 +1,135 @@
+"""Opens one installed workspace and keeps it until it is to be closed: its database, its token, its trail's first word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bot.connections import Lines, open_store, settings_of
+from bot.datadog.sites import Site
+from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
+from bot.domain.installations import Installation
+from bot.domain.replicas import Replica
+from bot.observability import hide_in_logs
+from bot.settings import Settings
+from bot.slack.installed import identity
+from bot.storage import migrate
+from bot.storage.sealing import FernetSealer
+from bot.storage.store import SqlStore
+from bot.use_cases.note_installation import note_installation
+from bot.use_cases.refresh_token import TOKEN
+from bot.workspace import Workspace, at_work, open_workspace
+
+UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"
+
+# What each workspace's trail has to tell before it is served. Raises NotRecorded.
+Note = Callable[[SqlStore], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Opened:
+    """One that is open, or being opened, or was not to be opened lately. `ready` holds it, or the error."""
+
+    installation: Installation
+    ready: asyncio.Future[Workspace] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    failed_at: float | None = None
+
+    @property
+    def is_served(self) -> bool:
+        return self.failed_at is None and self.ready.done() and self.ready.exception() is None
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """What every workspace is opened with. `store` is the main database; `describe` says what this replica is; `migrates`: it
+    may bring databases up to date; `note` is written into each trail before it is served."""
+
+    settings: Settings
+    store: SqlStore
+    sealer: FernetSealer
+    lines: Lines
+    site: Site | None
+    describe: Callable[[datetime], Replica]
+    migrates: bool
+    note: Note
+
+    async def serve(self, opened: Opened) -> None:
+        """Open it, and work until it is to be closed."""
+        installation = opened.installation
+        try:
+            token = self.token(installation)
+            settings = settings_of(self.settings, installation.id, token)
+            await asyncio.to_thread(self._prepare, settings)
+            async with open_workspace(settings, self.lines, self.site, identity(installation)) as workspace:
+                await note_installation(installation, workspace.store)
+                await self.note(workspace.store)
+                async with at_work(workspace, self.describe):
+                    opened.ready.set_result(workspace)
+                    await self._note_trouble(installation, "")
+                    log.info("workspace %s (%s) is open", installation.id, installation.name)
+                    await opened.closing.wait()
+        except WorkflowBotError as error:
+            await self._failed(opened, error)
+        finally:
+            if not opened.ready.done():
+                opened.ready.set_exception(NotRecorded())
+                opened.ready.exception()
+
+    async def _failed(self, opened: Opened, error: WorkflowBotError) -> None:
+        if opened.ready.done():
+            raise error
+        log.error("workspace %s can't be served: %s", opened.installation.id, error)
+        opened.failed_at = asyncio.get_running_loop().time()
+        opened.ready.set_exception(error)
+        opened.ready.exception()  # it may be that nobody waits for it
+        await self._note_trouble(opened.installation, f"it can't be served: {error}")
+
+    async def _note_trouble(self, installation: Installation, words: str) -> None:
+        if installation.trouble != words:
+            with contextlib.suppress(NotRecorded):  # the log has it
+                await self.store.write(lambda tx: tx.note_trouble(installation.id, words))
+
+    def _prepare(self, settings: Settings) -> None:
+        """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
+        url = settings.database_url.get_secret_value()
+        try:
+            current, newest = migrate.revisions(url)
+            if current == newest or migrate.is_ahead(current):
+                return
+            if current is None or self.migrates:  # an empty one is nobody's yet
+                migrate.upgrade(url, roles=migrate.roles_of(self.settings.database_url.get_secret_value()))
+                return
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise NotRecorded(f"{UPGRADE} ({cause})") from error
+        raise NotRecorded(UPGRADE)
+
+    def token(self, installation: Installation) -> str:
+        """Raises UnreadableSecret."""
+        try:
+            token = str(self.sealer.unseal(installation.token)[TOKEN])
+        except UnreadableSecret:
+            raise UnreadableSecret(
+                "its token can't be read, as ENCRYPTION_KEY has changed: put the old one back"
+            ) from None
+        hide_in_logs(token)
+        return token
+
+    async def tell_removed(self, removed: Installation) -> None:
+        """Have its own trail tell of it, where that can be written."""
+        settings = settings_of(self.settings, removed.id, "")
+        with contextlib.suppress(
+            sa.exc.SQLAlchemyError, OSError, WorkflowBotError
+        ):  # a trail that was never begun tells nothing
+            if await asyncio.to_thread(migrate.is_current, settings.database_url.get_secret_value()):
+                async with open_store(settings, self.lines.telemetry) as store:
+                    await note_installation(removed, store)
