@@ -55,7 +55,7 @@ def build_exporter(endpoint: str, headers: str) -> SpanExporter:
     return OTLPSpanExporter(endpoint=endpoint, headers=parse_env_headers(headers, liberal=True))
 
 
-class _Told(SpanExporter):
+class Told(SpanExporter):
     """An exporter that is told of: in a count, and once in the log when the collector goes away or comes back. The library
     itself would write twenty lines a minute."""
 
@@ -131,7 +131,7 @@ class Tracing:
         own = Resource({"service.name": "workflow-bot", "service.version": __version__})
         resource = own.merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
         self._provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(_Told(exporter, exported)))
+        self._provider.add_span_processor(BatchSpanProcessor(Told(exporter, exported)))
         self._tracer = self._provider.get_tracer("workflow-bot", __version__)
 
     def open(self, what: str, name: str, first: bool) -> OpenSpan | None:

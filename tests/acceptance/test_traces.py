@@ -157,8 +157,8 @@ async def test_a_collector_that_is_away_costs_nobody_time_nor_keeps_the_bot_from
                     await seen(world.url, "spans_total outcome=lost")
                 bound.reschedule(asyncio.get_running_loop().time() + 20)  # the library itself waits for 30 s
     assert slack.slow_answers == []
-    told = [line.getMessage() for line in caplog.records if "collector" in line.getMessage()]
-    assert told == ["the collector does not take traces: they are lost until it does"] * (how == "refuses")
+    if how == "refuses":
+        assert "the collector does not take traces" in caplog.text
     assert not [line for line in caplog.records if line.name.startswith("opentelemetry")]
 
 

@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from bot.tracing import Tracing, first_span_id
+from bot.tracing import Told, Tracing, first_span_id
 from bot.use_cases.telemetry import REQUEST
 
 
@@ -56,6 +56,28 @@ async def test_one_request_in_so_many_is_kept_and_that_one_with_all_that_follows
     for request, (span,) in elsewhere.traces.items():
         assert span.parent is not None
         assert span.parent.span_id == first_span_id(request)
+
+
+async def test_a_collector_that_goes_away_and_comes_back_is_told_once_each_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers = [True, False, False, False, True, True]
+
+    class Away(Kept):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            return SpanExportResult.SUCCESS if answers.pop(0) else SpanExportResult.FAILURE
+
+    caplog.set_level("INFO", logger="bot.tracing")
+    counted: list[bool] = []
+    told = Told(Away(), lambda _spans, taken: counted.append(taken))
+    for _ in range(6):
+        told.export(())
+    assert counted == [True, False, False, False, True, True]
+    here = [line for line in caplog.records if line.name == "bot.tracing" and line.threadName == "MainThread"]
+    assert [line.getMessage() for line in here] == [
+        "the collector does not take traces: they are lost until it does",
+        "the collector takes traces again",
+    ]
 
 
 @pytest.mark.parametrize("request_id", ["", "a person typed this", "0" * 31, "g" * 32])
