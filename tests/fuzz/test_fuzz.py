@@ -17,7 +17,7 @@ async def test_what_is_malformed_brings_nothing_down_and_nothing_out(
     database_url: str, sqlite_folder: SqliteFolder, tmp_path: Path
 ) -> None:
     session = Session(
-        database_url, sqlite_folder.migrated(), tmp_path, requests=1000, payloads=1000, seed=1, progress=lambda *_: None
+        database_url, sqlite_folder.migrated(), tmp_path, requests=600, payloads=600, seed=1, progress=lambda *_: None
     )
 
     await run_session(session)
