@@ -13,6 +13,8 @@ from bot.domain.installations import Installation, is_workspace_id
 from bot.slack.directory import Identity
 from bot.slack.ids import GONE
 
+LATEST = 2**35  # seconds since 1970 that are still a moment
+
 
 @dataclass(frozen=True, slots=True)
 class Departure:
@@ -40,9 +42,8 @@ def departure(body: Mapping[str, Any]) -> Departure | None:
 
     One team's leaving is not its organisation's: that is meant where no team is named.
     """
-    event = body.get("event") or {}
-    uninstalled, _ = GONE
-    if event.get("type") != uninstalled and not (event.get("tokens") or {}).get("bot"):
+    event, (uninstalled, _) = _object(body.get("event")), GONE
+    if event.get("type") != uninstalled and not _object(event.get("tokens")).get("bot"):
         return None  # a person's token, of which the bot has none
     team_id, enterprise_id = str(body.get("team_id") or ""), str(body.get("enterprise_id") or "")
     workspace_id = team_id or enterprise_id
@@ -50,7 +51,14 @@ def departure(body: Mapping[str, Any]) -> Departure | None:
         return None
     how = "uninstalled in Slack" if event.get("type") == uninstalled else "its token was revoked in Slack"
     moment = body.get("event_time")
-    return Departure(workspace_id, how, datetime.fromtimestamp(moment + 1, UTC) if isinstance(moment, int) else None)
+    before = None
+    if isinstance(moment, int) and 0 < moment < LATEST:
+        before = datetime.fromtimestamp(moment + 1, UTC)
+    return Departure(workspace_id, how, before)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def identity(installation: Installation) -> Identity:

@@ -64,6 +64,11 @@ def test_both_events_tell_of_a_departure_and_of_when() -> None:
     assert left is not None
     assert (left.workspace_id, left.how) == ("T01ACME", "uninstalled in Slack")
     assert left.before == datetime.fromtimestamp(1_800_000_001, UTC)
+    dates: tuple[Any, ...] = (None, "soon", 10**30, -1, 1.5, [])
+    for wrong in dates:
+        undated = departure(event("app_uninstalled") | {"event_time": wrong})
+        assert undated is not None
+        assert undated.before is None
     revoked = departure(event("tokens_revoked", tokens={"bot": ["U1"]}))
     assert revoked is not None
     assert revoked.how == "its token was revoked in Slack"
@@ -72,6 +77,10 @@ def test_both_events_tell_of_a_departure_and_of_when() -> None:
 def test_a_persons_token_or_what_is_no_id_is_no_departure_and_an_organisations_is_where_no_team_is_named() -> None:
     assert departure(event("tokens_revoked", tokens={"oauth": ["U1"]})) is None
     assert departure(event("tokens_revoked")) is None
+    others: tuple[Any, ...] = (None, [], 1, True, "U1")
+    for wrong in others:
+        assert departure(event("tokens_revoked", tokens=wrong)) is None
+        assert departure({"event": wrong, "team_id": "T01ACME"}) is None
     assert departure(event("app_uninstalled") | {"team_id": "nonsense"}) is None
     wide = departure(event("app_uninstalled") | {"team_id": "", "enterprise_id": "E01GRID"})
     assert wide is not None
