@@ -10,7 +10,9 @@ import hashlib
 import hmac
 import logging
 import secrets
-from dataclasses import dataclass, replace
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from aiohttp import web
@@ -27,6 +29,7 @@ from bot.workspaces import Workspaces
 
 LASTS = 600  # seconds from the first page to the last
 PURPOSE = "install"
+AT_ONCE, A_WHILE = 30, 60.0  # so many installations in so many seconds, in one replica
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class InstallPages:
     sealer: FernetSealer
     store: SqlStore
     workspaces: Workspaces
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=AT_ONCE))
 
     def add_to(self, application: web.Application) -> None:
         """Serve them."""
@@ -68,6 +72,7 @@ class InstallPages:
             if "error" in query:
                 words = "You did not allow it in Slack, so nothing was installed."
                 return _answer(refused_page("Not installed", words), 403)
+            self._insist_on_turn()
             granted = await self.oauth.exchange_code(query.get("code", ""))
             await self._insist_on_welcome(granted)
             kept = await self._keep(granted)
@@ -102,6 +107,13 @@ class InstallPages:
         until = timedelta(seconds=2 * LASTS)  # clocks differ; and used once is used
         if not await self.store.write(lambda tx: tx.use_oauth_state(digest, tx.now + until)):
             raise refused
+
+    def _insist_on_turn(self) -> None:
+        """Raises Refused for one too many: anybody can come so far, and Slack limits what the tokens of all depend on."""
+        now = time.monotonic()
+        if len(self.lately) == AT_ONCE and now - self.lately[0] < A_WHILE:
+            raise Refused("Many are installing the bot at the moment. Start again in a minute.")
+        self.lately.append(now)
 
     async def _insist_on_welcome(self, granted: Granted) -> None:
         """Raises Refused for a workspace that may not; the app is taken out of it again."""

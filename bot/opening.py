@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -16,7 +18,7 @@ from bot.datadog.sites import Site
 from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
 from bot.domain.installations import Installation
 from bot.domain.replicas import Replica
-from bot.observability import hide_in_logs
+from bot.observability import SHAPES, hide_in_logs
 from bot.settings import Settings
 from bot.slack.installed import identity
 from bot.storage import migrate
@@ -27,9 +29,12 @@ from bot.use_cases.refresh_token import TOKEN
 from bot.workspace import Workspace, at_work, open_workspace
 
 UPGRADE = "its database is not there, or not up to date: its owner has to run `workflow-bot db upgrade`"
+NOT_SERVED = "it can't be served"  # the trouble of one that is installed begins with
 
 # What each workspace's trail has to tell before it is served. Raises NotRecorded.
 Note = Callable[[SqlStore], Awaitable[None]]
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,8 @@ class Opener:
     describe: Callable[[datetime], Replica]
     migrates: bool
     note: Note
+    # Not the threads that everybody shares, in which names of hosts are looked up: a database that is away takes them long.
+    databases: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "workspace-database"))
 
     async def serve(self, opened: Opened) -> None:
         """Open it, and work until it is to be closed."""
@@ -68,13 +75,13 @@ class Opener:
         try:
             token = self.token(installation)
             settings = settings_of(self.settings, installation.id, token)
-            await asyncio.to_thread(self._prepare, settings)
+            await self._apart(self._prepare, settings.database_url.get_secret_value())
             async with open_workspace(settings, self.lines, self.site, identity(installation)) as workspace:
                 await note_installation(installation, workspace.store)
                 await self.note(workspace.store)
                 async with at_work(workspace, self.describe):
                     opened.ready.set_result(workspace)
-                    await self._note_trouble(installation, "")
+                    await self.note_trouble(installation, "")
                     log.info("workspace %s (%s) is open", installation.id, installation.name)
                     await opened.closing.wait()
         except WorkflowBotError as error:
@@ -91,16 +98,16 @@ class Opener:
         opened.failed_at = asyncio.get_running_loop().time()
         opened.ready.set_exception(error)
         opened.ready.exception()  # it may be that nobody waits for it
-        await self._note_trouble(opened.installation, f"it can't be served: {error}")
+        await self.note_trouble(opened.installation, f"{NOT_SERVED}: {error}")
 
-    async def _note_trouble(self, installation: Installation, words: str) -> None:
+    async def note_trouble(self, installation: Installation, words: str) -> None:
+        """Keep why it can't be served; empty: it can."""
         if installation.trouble != words:
             with contextlib.suppress(NotRecorded):  # the log has it
                 await self.store.write(lambda tx: tx.note_trouble(installation.id, words))
 
-    def _prepare(self, settings: Settings) -> None:
+    def _prepare(self, url: str) -> None:
         """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
-        url = settings.database_url.get_secret_value()
         try:
             current, newest = migrate.revisions(url)
             if current == newest or migrate.is_ahead(current):
@@ -109,8 +116,7 @@ class Opener:
                 migrate.upgrade(url, roles=migrate.roles_of(self.settings.database_url.get_secret_value()))
                 return
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise NotRecorded(f"{UPGRADE} ({cause})") from error
+            raise NotRecorded(f"{UPGRADE} ({_cause(error)})") from error
         raise NotRecorded(UPGRADE)
 
     def token(self, installation: Installation) -> str:
@@ -121,15 +127,39 @@ class Opener:
             raise UnreadableSecret(
                 "its token can't be read, as ENCRYPTION_KEY has changed: put the old one back"
             ) from None
-        hide_in_logs(token)
+        if not SHAPES.fullmatch(token):  # Slack's are hidden by their shape, and there are new ones twice a day
+            hide_in_logs(token)
         return token
 
     async def tell_removed(self, removed: Installation) -> None:
-        """Have its own trail tell of it, where that can be written."""
-        settings = settings_of(self.settings, removed.id, "")
-        with contextlib.suppress(
-            sa.exc.SQLAlchemyError, OSError, WorkflowBotError
-        ):  # a trail that was never begun tells nothing
-            if await asyncio.to_thread(migrate.is_current, settings.database_url.get_secret_value()):
-                async with open_store(settings, self.lines.telemetry) as store:
-                    await note_installation(removed, store)
+        """Have its own trail tell of it. Raises NotRecorded where it can't."""
+        await tell_removed(self.settings, removed, self._apart)
+
+    async def _apart(self, look: Callable[[str], T], url: str) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.databases, look, url)
+
+
+async def tell_removed(
+    settings: Settings,
+    removed: Installation,
+    apart: Callable[[Callable[[str], bool], str], Awaitable[bool]] = asyncio.to_thread,
+) -> None:
+    """Have the workspace's own trail tell that the bot was taken out of it; where it has none any more, nothing is told.
+
+    `settings` are those of the process, and `apart` runs in a thread what may take long. Raises NotRecorded.
+    """
+    own = settings_of(settings, removed.id, "")
+    url = own.database_url.get_secret_value()
+    try:
+        if not await apart(migrate.is_there, url):
+            return
+        if not await apart(migrate.is_current, url):
+            raise NotRecorded(UPGRADE)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise NotRecorded(f"its database can't be read ({_cause(error)}).") from error
+    async with open_store(own) as store:
+        await note_installation(removed, store)
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -26,10 +27,12 @@ from bot.slack.voice import Voice
 from bot.storage.store import SqlStore
 from bot.supervision import supervise
 from bot.use_cases.report_replica import report
-from bot.workspace import Workspace, at_work, open_workspace
+from bot.workspace import DRAIN, Workspace, at_work, open_workspace
 from bot.workspaces import Workspaces
 
 Describe = Callable[[datetime], Replica]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +92,21 @@ async def _all_at_work(
     """Keep every installed workspace open and its token fresh until left; then all finish what they have begun."""
     stopping, go = asyncio.Event(), partial(supervise, telemetry=lines.telemetry)
     loops = [
-        asyncio.create_task(go("workspaces", many.follow, stopping)),
-        asyncio.create_task(go("tokens", partial(many.refresh, oauth.exchange_refresh_token), stopping)),
-        asyncio.create_task(go("replica", partial(report, describe, store), stopping)),
+        asyncio.create_task(go("workspaces", many.follow, stopping), name="workspaces"),
+        asyncio.create_task(go("tokens", partial(many.refresh, oauth.exchange_refresh_token), stopping), name="tokens"),
+        asyncio.create_task(go("replica", partial(report, describe, store), stopping), name="replica"),
     ]
     try:
         yield
     finally:
         stopping.set()
-        await asyncio.gather(*loops)
         await many.close()
+        _, late = await asyncio.wait(loops, timeout=DRAIN)
+        for loop in late:
+            log.error(
+                "the loop “%s” did not end in time: a token that Slack has exchanged may be lost", loop.get_name()
+            )
+            loop.cancel()
 
 
 def _of(store: SqlStore) -> dict[str, Check]:

@@ -100,7 +100,8 @@ class OpenSpan:
         for entry in recorded:
             names = TELLABLE.get(entry.act, ())
             told = {f"workflow_bot.{name}": str(entry.facts[name]) for name in names if name in entry.facts}
-            about = {"workflow_bot.run": entry.run_id or "", "workflow_bot.workflow": entry.workflow or ""}
+            # Without a run the workflow may be a name that nothing has: whatever somebody typed.
+            about = {"workflow_bot.run": entry.run_id, "workflow_bot.workflow": entry.workflow} if entry.run_id else {}
             self._span.add_event(entry.act.value, {**about, **told})
         self._span.set_attribute("workflow_bot.outcome", outcome)
         if outcome not in WELL:

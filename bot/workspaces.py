@@ -17,7 +17,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
 from bot.domain.installations import Installation
-from bot.opening import Opened, Opener
+from bot.opening import NOT_SERVED, Opened, Opener
 from bot.slack.app import Admitted, refusing
 from bot.slack.installed import departure, installed_in
 from bot.slack.voice import Voice
@@ -44,8 +44,11 @@ class Workspaces:
         self._tasks: set[asyncio.Task[None]] = set()
         telemetry = opener.lines.telemetry
         self._refusals = {
-            words: Admitted(refusing(words, voice, telemetry)) for words in (NOT_INSTALLED, AWAY, NOT_READY)
+            words: Admitted(refusing(words, voice, telemetry, for_now=words != NOT_INSTALLED))
+            for words in (NOT_INSTALLED, AWAY, NOT_READY)
         }
+        self._told: dict[str, int] = {}  # removed installations of which the trail tells, by version
+        self._tell_again = 0.0
 
     async def admit(self, context: AsyncBoltContext) -> Admitted:
         """Where a request goes. Asks the database once, and nobody else."""
@@ -75,10 +78,12 @@ class Workspaces:
         if known is not None and known.installation.version >= installation.version and not self._may_try_again(known):
             return known
         if known is not None and _is_same_but_for_token(known.installation, installation) and known.failed_at is None:
-            if known.ready.done():
+            if not known.ready.done():
+                return known
+            with contextlib.suppress(UnreadableSecret):  # then it is opened anew, and that fails in words
                 known.ready.result().client.token = self._opener.token(installation)
                 known.installation = installation
-            return known
+                return known
         if known is not None:
             known.closing.set()
         opened = self._open[installation.id] = Opened(installation)
@@ -90,8 +95,12 @@ class Workspaces:
     async def follow(self, stopping: asyncio.Event) -> None:
         """Open and close what other replicas, and people on the command line, have installed and removed."""
         while not stopping.is_set():
+            before = set(self._open)
             try:
-                self._compare(await self._store.read(lambda tx: tx.installations()))
+                found = await self._store.read(lambda tx: tx.installations())
+                if not stopping.is_set():
+                    await self._compare(found, before)
+                    await self._tell_of_departures([one for one in found if not one.is_installed])
             except NotRecorded as error:
                 log.error("the installed workspaces can't be looked up: %s", error)
             with contextlib.suppress(TimeoutError):
@@ -126,13 +135,15 @@ class Workspaces:
         removed = await self._store.write(lambda tx: tx.remove_installation(left.workspace_id, left.how, left.before))
         if removed is not None:
             log.warning("workspace %s is removed: %s", removed.id, left.how)
-            await self._leave(removed)
+            self._leave(removed.id)
+            await self._tell_of_departure(removed)
 
     async def close(self) -> None:
         """Stop all of them, each as a bot stops."""
         for one in self._open.values():
             one.closing.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._opener.databases.shutdown(wait=False)
 
     def served(self) -> dict[str, Workspace]:
         """Those that are open just now, by id."""
@@ -143,16 +154,31 @@ class Workspaces:
         failed = sum(one.failed_at is not None for one in self._open.values())
         return f"{failed} workspace(s) can't be served: workflow-bot doctor says why" if failed else ""
 
-    def _compare(self, installations: list[Installation]) -> None:
-        for installation in installations:
-            if installation.is_installed:
-                try:
-                    self.take(installation)
-                except UnreadableSecret as error:
-                    log.error("workspace %s: %s", installation.id, error)
-        here = {one.id for one in installations if one.is_installed}
-        for workspace_id in self._open.keys() - here:
-            self._open.pop(workspace_id).closing.set()
+    async def _compare(self, installations: list[Installation], before: set[str]) -> None:
+        """`before` were open when the installations were asked for: what was opened since is not in them."""
+        here = [one for one in installations if one.is_installed]
+        for installation in here:
+            if self.take(installation).is_served and installation.trouble.startswith(NOT_SERVED):
+                await self._opener.note_trouble(installation, "")  # a replica said so, which may be gone
+        for workspace_id in before - {one.id for one in here}:
+            self._leave(workspace_id)
+
+    async def _tell_of_departures(self, removed: list[Installation]) -> None:
+        """Each in its own trail: also those that were removed on the command line, or while the trail could not be written."""
+        now = asyncio.get_running_loop().time()
+        untold = [one for one in removed if self._told.get(one.id) != one.version]
+        if untold and now >= self._tell_again:
+            told = [await self._tell_of_departure(one) for one in untold]
+            self._tell_again = 0.0 if all(told) else now + pace.REOPEN
+
+    async def _tell_of_departure(self, removed: Installation) -> bool:
+        try:
+            await self._opener.tell_removed(removed)
+        except WorkflowBotError as error:
+            log.error("the trail of workspace %s does not tell yet that it was removed: %s", removed.id, error)
+            return False
+        self._told[removed.id] = removed.version
+        return True
 
     async def _serve(self, opened: Opened) -> None:
         try:
@@ -169,11 +195,10 @@ class Workspaces:
     def _may_try_again(self, known: Opened) -> bool:
         return known.failed_at is not None and asyncio.get_running_loop().time() - known.failed_at > pace.REOPEN
 
-    async def _leave(self, removed: Installation) -> None:
-        known = self._open.pop(removed.id, None)
+    def _leave(self, workspace_id: str) -> None:
+        known = self._open.pop(workspace_id, None)
         if known is not None:
             known.closing.set()
-        await self._opener.tell_removed(removed)
 
 
 def _is_same_but_for_token(before: Installation, after: Installation) -> bool:

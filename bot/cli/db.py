@@ -40,7 +40,8 @@ def upgrade() -> None:
     """
     settings = load_all_settings()
     upgrade_schema(settings)
-    owned = _workspaces(settings)
+    with _database_words("The databases of workspaces could not be looked for"):
+        owned = _workspaces(settings) | _there(settings)  # what was removed and deleted is not made again
     roles = migrate.roles_of(settings.database_url.get_secret_value()) if owned else []
     for workspace in owned.values():
         upgrade_schema(workspace, roles)
@@ -124,11 +125,12 @@ def _chosen(file: Path) -> list[tuple[Settings, Path]]:
     return [*beside, (settings, file)]
 
 
-def _workspaces(settings: Settings) -> dict[str, Settings]:
-    """The settings of each workspace that has ever installed the bot; none where one is served."""
+def _workspaces(settings: Settings, *, removed_too: bool = False) -> dict[str, Settings]:
+    """The settings of each workspace that has installed the bot; none where only one is served."""
     if not settings.oauth:
         return {}
-    return {one.id: connections.settings_of(settings, one.id, "") for one in installations(settings)}
+    found = [one for one in installations(settings) if one.is_installed or removed_too]
+    return {one.id: connections.settings_of(settings, one.id, "") for one in found}
 
 
 @db.command()
@@ -158,14 +160,8 @@ def _to_move(target: str) -> list[tuple[Settings, str]]:
 
 def _there(settings: Settings) -> dict[str, Settings]:
     """Of `_workspaces`, those that have a database."""
-    return {name: one for name, one in _workspaces(settings).items() if _is_there(one.database_url.get_secret_value())}
-
-
-def _is_there(url: str) -> bool:
-    file = sqlite_file(url)
-    if file is not None and not file.exists():
-        return False
-    return migrate.revisions(url)[0] is not None
+    owned = _workspaces(settings, removed_too=True)
+    return {name: one for name, one in owned.items() if migrate.is_there(one.database_url.get_secret_value())}
 
 
 def _move(settings: Settings, target: str) -> None:
@@ -207,9 +203,9 @@ async def _serving(settings: Settings) -> list[Replica]:
 
 
 @contextlib.contextmanager
-def _database_words() -> Iterator[None]:
+def _database_words(what: str = "Nothing was moved") -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        raise NotRecorded(f"Nothing was moved: {str(cause).strip().splitlines()[0]}") from error
+        raise NotRecorded(f"{what}: {str(cause).strip().splitlines()[0]}") from error

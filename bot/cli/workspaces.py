@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 from datetime import UTC, datetime
 
 import click
-import sqlalchemy as sa
 
 from bot import connections
 from bot.cli.chosen import installations, token_of
 from bot.cli.output import format_option, load_all_settings, print_json, print_table, sentences, wait_for, words
-from bot.domain.errors import NotRecorded, Refused, UnreadableSecret
+from bot.domain.errors import NotRecorded, Refused, UnreadableSecret, WorkflowBotError
 from bot.domain.installations import Installation
+from bot.opening import tell_removed
 from bot.settings import Settings
-from bot.storage import migrate
-from bot.use_cases.note_installation import note_installation
 from bot.use_cases.telemetry import Telemetry
 
 
@@ -60,12 +57,14 @@ def remove(workspace_id: str) -> None:
     known = next((one for one in installations(settings) if one.id == workspace_id and one.is_installed), None)
     if known is None:
         raise Refused(f"{workspace_id} is not installed. workflow-bot workspaces list shows who is.")
-    reason = wait_for(_remove(settings, known))
+    reason, untold = wait_for(_remove(settings, known))
     words.print(f"Removed {known.id} ({known.name}). Its database stays as it is.", markup=False)
     if reason:
         words.print(
             f"Slack did not revoke the token ({reason}): take the app out of the workspace in Slack.", markup=False
         )
+    if untold:
+        raise NotRecorded(f"Its trail does not tell of it yet: {untold} The bot tells it as soon as it can.")
 
 
 @workspaces.command()
@@ -73,13 +72,17 @@ def remove(workspace_id: str) -> None:
 def reseal() -> None:
     """Seal all tokens with the newest ENCRYPTION_KEY, so that the ones behind it can be taken away."""
     settings = load_all_settings()
-    done, lost = wait_for(_reseal(settings))
+    done, busy, lost = wait_for(_reseal(settings))
     words.print(f"Sealed the tokens of {done} workspace(s) anew.")
+    if busy:
+        words.print(f"Those of {', '.join(busy)} are being exchanged just now. Run this again in a minute.")
     if lost:
         raise Refused(
             f"No key opens the tokens of {', '.join(lost)}. Put the old key back behind the new one (ENCRYPTION_KEY=new,old),"
             " or have them install the bot again."
         )
+    if busy:
+        raise SystemExit(1)
 
 
 def _state(one: Installation) -> str:
@@ -90,30 +93,27 @@ def _state(one: Installation) -> str:
     return "token is about to expire" if one.is_near_its_end(datetime.now(UTC)) else "installed"
 
 
-async def _remove(settings: Settings, known: Installation) -> str:
+async def _remove(settings: Settings, known: Installation) -> tuple[str, str]:
+    """Why Slack did not revoke the token, and why the workspace's trail does not tell of it; empty where they did."""
     token, how = token_of(settings, known), f"on the command line, by {getpass.getuser()}"
     async with connections.open_store(settings) as store:
         removed = await store.write(lambda tx: tx.remove_installation(known.id, how))
-    own = connections.settings_of(settings, known.id, "")
-    if removed is not None and await asyncio.to_thread(_is_there, own):
-        async with connections.open_store(own) as store:
-            await note_installation(removed, store)
-    if not token:
-        return "it could not be read"
-    async with connections.open_lines(settings, Telemetry()) as lines:
-        return await connections.build_oauth(settings, lines).revoke(token)
-
-
-def _is_there(settings: Settings) -> bool:
+    reason = "it could not be read"
+    if token:  # nobody else has it any more
+        async with connections.open_lines(settings, Telemetry()) as lines:
+            reason = await connections.build_oauth(settings, lines).revoke(token)
     try:
-        return migrate.is_current(settings.database_url.get_secret_value())
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise NotRecorded("It is removed, but its own database can't be read, so its trail does not tell.") from error
+        if removed is not None:
+            await tell_removed(settings, removed)
+    except WorkflowBotError as error:
+        return reason, str(error)
+    return reason, ""
 
 
-async def _reseal(settings: Settings) -> tuple[int, list[str]]:
+async def _reseal(settings: Settings) -> tuple[int, list[str], list[str]]:
+    """How many were sealed, which were being changed, and which no key opens."""
     sealer = connections.build_sealer(settings)
-    done, lost = 0, []
+    done, busy, lost = 0, [], []
     async with connections.open_store(settings) as store:
         for one in await store.read(lambda tx: tx.installations()):
             if not one.token:
@@ -123,5 +123,8 @@ async def _reseal(settings: Settings) -> tuple[int, list[str]]:
             except UnreadableSecret:
                 lost.append(one.id)
                 continue
-            done += await store.write(lambda tx, one=one, sealed=sealed: tx.reseal_installation(one, *sealed))  # type: ignore[misc]  # mypy can't type a lambda's default
-    return done, lost
+            if await store.write(lambda tx, one=one, sealed=sealed: tx.reseal_installation(one, *sealed)):  # type: ignore[misc]  # mypy can't type a lambda's default
+                done += 1
+            else:
+                busy.append(one.id)
+    return done, busy, lost

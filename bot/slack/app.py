@@ -36,7 +36,8 @@ from bot.use_cases.telemetry import REQUEST, Telemetry, Work
 Listener = Callable[[Incoming], Awaitable[None]]
 Table = Mapping[tuple[str, str], Listener]
 
-SWITCHBOARD = "workflow_bot_switchboard"  # under this name it goes along in Bolt's context
+# Under these names they go along in Bolt's context: the workspace's switchboard, and the seconds that finding it took.
+SWITCHBOARD, SPENT = "workflow_bot_switchboard", "workflow_bot_spent"
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ class Switchboard:
         self._telemetry = telemetry
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def answer(self, body: Mapping[str, Any]) -> BoltResponse:
-        """What Slack is answered, within its time."""
+    async def answer(self, body: Mapping[str, Any], spent: float = 0.0) -> BoltResponse:
+        """What Slack is answered, within its time, of which so many seconds are spent."""
         began, key, outcome = time.perf_counter(), address(body), "in time"
         listener = self._table.get(key)
         if listener is None:
@@ -62,7 +63,7 @@ class Switchboard:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT)
+            await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT - spent)
         except TimeoutError:
             if incoming.reply.ack(_late_answer(key[0])):
                 outcome = "late"
@@ -141,7 +142,7 @@ class LastMiddleware(AsyncMiddleware):
         self._heard.request(req.body)
         switchboard: Switchboard | None = req.context.get(SWITCHBOARD)
         if switchboard is not None:
-            return await switchboard.answer(req.body)
+            return await switchboard.answer(req.body, req.context[SPENT])
         if self._gone is not None and address(req.body)[1] in GONE:
             try:
                 await self._gone(req.body)
@@ -151,25 +152,35 @@ class LastMiddleware(AsyncMiddleware):
         return _answer_for_nobody(address(req.body))
 
 
-def refusing(words: str, voice: Voice, telemetry: Telemetry) -> Switchboard:
-    """A switchboard that tells everybody the same."""
+def refusing(words: str, voice: Voice, telemetry: Telemetry, *, for_now: bool) -> Switchboard:
+    """A switchboard that tells everybody the same. `for_now`: Slack is to send events again, as it does after a failure."""
 
     async def refuse(_: Incoming) -> None:
         raise Refused(words)
 
-    return Switchboard(_ByKind(refuse), voice, telemetry)
+    async def later(incoming: Incoming) -> None:
+        incoming.reply.fail()
+
+    return Switchboard(_ByKind(refuse, later if for_now else None), voice, telemetry)
 
 
 class _ByKind(dict[tuple[str, str], Listener]):
-    """A table of one listener, for whatever a person did. Events, and what asks for options, have none."""
+    """A table of one listener for whatever a person did, and one for events. What asks for options has none."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, deed: Listener, event: Listener | None) -> None:
         super().__init__()
-        self._listener = listener
+        self._deed = deed
+        self._event = event
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """The listener for each kind of deed."""
-        return default if key[0] in ("event_callback", "block_suggestion", "") else self._listener
+        """The listener for each kind of payload."""
+        match key[0]:
+            case "event_callback":
+                return self._event or default
+            case "block_suggestion" | "":
+                return default
+            case _:
+                return self._deed
 
 
 def address(body: Mapping[str, Any]) -> tuple[str, str]:
@@ -198,12 +209,13 @@ def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | N
         context: AsyncBoltContext,
     ) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
         context["response_url"] = None  # to which Bolt would post where nobody is admitted, wherever that leads
+        began = time.perf_counter()
         try:
             admitted = await admit(context)
         except SlackUnavailable:
             log.error("a request could not be authorized: Slack does not answer auth.test")
             return None
-        context[SWITCHBOARD] = admitted.switchboard
+        context[SWITCHBOARD], context[SPENT] = admitted.switchboard, time.perf_counter() - began
         me = admitted.me
         return AuthorizeResult(
             enterprise_id=me.enterprise_id if me else None,

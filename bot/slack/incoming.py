@@ -31,6 +31,11 @@ class Reply:
         self.answered.set_result(BoltResponse(status=200, body=body if isinstance(body, str) else dict(body)))
         return True
 
+    def fail(self) -> None:
+        """Have Slack send it again later, which it does with events alone."""
+        if not self.answered.done():
+            self.answered.set_result(BoltResponse(status=503))
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:

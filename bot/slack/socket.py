@@ -109,9 +109,14 @@ class Socket:
 
     async def _hold_one(self, stopping: asyncio.Task[Any]) -> _Lost:
         """Open one socket and listen to it. Returns why that is over."""
+        opening = asyncio.create_task(asyncio.wait_for(self._open(), OPEN_LIMIT))
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
+            await asyncio.wait({opening})
+            return _Lost("it is stopping")
         try:
-            async with asyncio.timeout(OPEN_LIMIT):
-                socket, hello = await self._open()
+            socket, hello = opening.result()
         except _Lost as never_opened:
             return never_opened
         except SlackApiError as error:

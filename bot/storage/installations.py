@@ -41,10 +41,9 @@ class InstallationRows:
         known = self.installation(installation.id)
         kept = replace(installation, installed_at=self.now, removed_at=None, version=known.version + 1 if known else 1)
         values = asdict(kept)
-        statement = insert_into(self.connection.dialect.name, installations).values(**values, lease=0, held_until=None)
+        statement = insert_into(self.connection.dialect.name, installations).values(**values, held_until=None)
         changes = {name: value for name, value in values.items() if name not in ("id", "version")}
-        # The lease grows: whoever is about to refresh the token before must not put its successor over this one.
-        changes |= {"version": installations.c.version + 1, "lease": installations.c.lease + 1, "held_until": None}
+        changes |= {"version": installations.c.version + 1, "held_until": None}
         self.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
         found = self.installation(installation.id)
         assert found is not None  # noqa: S101  # written just now, in this transaction
@@ -56,31 +55,22 @@ class InstallationRows:
         if before is not None:
             conditions.append(installations.c.installed_at <= before)
         erased = {"token": "", "refresh_token": "", "expires_at": None, "trouble": how, "removed_at": self.now}
-        changed = self._change(conditions, **erased, lease=installations.c.lease + 1, held_until=None)
+        changed = self._change(conditions, **erased, held_until=None)
         return self.installation(workspace_id) if changed else None
 
     def reseal_installation(self, known: Installation, token: str, refresh_token: str) -> bool:
-        """Keep the same tokens, sealed anew. False where something else changed it meanwhile."""
-        conditions = [installations.c.id == known.id, installations.c.version == known.version]
-        return self._change(conditions, token=token, refresh_token=refresh_token)
+        """Keep the same tokens, sealed anew. False where something else changed it meanwhile, or is about to."""
+        return self._change(self._unclaimed(known), token=token, refresh_token=refresh_token)
 
-    def claim_refresh(self, known: Installation, until: datetime) -> int | None:
-        """Take the refreshing of its token until then; the number that `refreshed` wants. None: somebody else has it."""
-        free = installations.c.held_until.is_(None) | (installations.c.held_until <= self.now)
-        statement = (
-            sa.update(installations)
-            .where(installations.c.id == known.id, installations.c.version == known.version, free)
-            .where(installations.c.removed_at.is_(None))
-            .values(lease=installations.c.lease + 1, held_until=until)
-            .returning(installations.c.lease)
-        )
-        return self.connection.execute(statement).scalar_one_or_none()
+    def claim_refresh(self, known: Installation, until: datetime) -> bool:
+        """Take the refreshing of its token until then. False: somebody else has it, or it was changed or removed."""
+        statement = sa.update(installations).where(*self._unclaimed(known)).values(held_until=until)
+        return bool(self.connection.execute(statement).rowcount)
 
-    def refreshed(
-        self, workspace_id: str, lease: int, token: str, refresh_token: str, expires_at: datetime | None
-    ) -> bool:
-        """Keep the new tokens. False where the lease is another's by now, or it was removed or installed anew."""
-        conditions = [installations.c.id == workspace_id, installations.c.lease == lease]
+    def refreshed(self, known: Installation, token: str, refresh_token: str, expires_at: datetime | None) -> bool:
+        """Keep what Slack gave for its refresh token. False where that is not the one that is kept any more: another was
+        exchanged, or it was removed or installed anew."""
+        conditions = [installations.c.id == known.id, installations.c.refresh_token == known.refresh_token]
         values = {"token": token, "refresh_token": refresh_token, "expires_at": expires_at}
         return self._change(conditions, **values, trouble="", held_until=None)
 
@@ -98,7 +88,7 @@ class InstallationRows:
         Whoever asks waits for others that ask; what is older than what is known is no news.
         """
         values = asdict(replace(told, token="", refresh_token=""))
-        statement = insert_into(self.connection.dialect.name, installations).values(**values, lease=0)
+        statement = insert_into(self.connection.dialect.name, installations).values(**values)
         added = statement.on_conflict_do_nothing().returning(installations.c.id)
         if self.connection.execute(added).one_or_none() is not None:
             return True, None
@@ -115,6 +105,11 @@ class InstallationRows:
         statement = insert_into(self.connection.dialect.name, oauth_states).values(digest=digest, expires_at=expires_at)
         added = statement.on_conflict_do_nothing().returning(oauth_states.c.digest)
         return self.connection.execute(added).one_or_none() is not None
+
+    def _unclaimed(self, known: Installation) -> list[sa.ColumnElement[bool]]:
+        free = installations.c.held_until.is_(None) | (installations.c.held_until <= self.now)
+        same = installations.c.version == known.version
+        return [installations.c.id == known.id, same, installations.c.removed_at.is_(None), free]
 
     def _change(self, conditions: list[sa.ColumnElement[bool]], **values: Any) -> bool:
         statement = sa.update(installations).where(*conditions)

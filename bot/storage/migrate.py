@@ -78,6 +78,14 @@ def revisions(url: str) -> tuple[str | None, str | None]:
         engine.dispose()
 
 
+def is_there(url: str) -> bool:
+    """Whether the database has tables of the bot's. Looking at an SQLite file that is not there doesn't make it."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return False
+    return revisions(url)[0] is not None
+
+
 def is_current(url: str) -> bool:
     """Whether this version of the bot can work on the database as it is."""
     current, wanted = revisions(url)
@@ -132,6 +140,8 @@ def _run(url: str, action: Callable[[Config], None]) -> None:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
                 make_schema(connection, schema_of(parse_url(url)))
+                # Whoever waits for a table is waited for by all who come after: rather fail, and be started again.
+                connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
             action(config_for(connection))
     finally:
         engine.dispose()

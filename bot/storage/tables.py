@@ -345,7 +345,7 @@ replicas = sa.Table(
 )
 
 # The main database: whoever has installed the bot (bot/domain/installations.py says what is in it); tokens are sealed.
-# `lease` and `held_until` are who may refresh the token now. A workspace's own database: its own row, without tokens, as
+# `held_until`: a replica refreshes the token, and others wait. A workspace's own database: its own row, without tokens, as
 # its trail last told of it.
 installations = sa.Table(
     "installations",
@@ -366,7 +366,6 @@ installations = sa.Table(
     sa.Column("removed_at", Moment),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("trouble", sa.Text, nullable=False),
-    sa.Column("lease", sa.BigInteger, nullable=False),
     sa.Column("held_until", Moment),
 )
 

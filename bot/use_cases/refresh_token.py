@@ -1,6 +1,7 @@
 """Exchange a token that is about to expire for a new one: by one replica, and none takes an old one for new.
 
-A refresh token is good once, so whoever uses it holds a lease; what it brings is kept only under that lease.
+A refresh token is good once, so whoever uses it has the others wait. What it brings is kept as long as the one that was used
+is: also where the database was away for longer than the others wait.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bot.domain.installations import Installation
 from bot.use_cases.persist import persist
 from bot.use_cases.ports import Sealer, Store, Writing
 
-LEASE = timedelta(seconds=60)  # the exchange takes 15 s at most
+CLAIM = timedelta(seconds=60)  # the exchange takes 15 s at most
 TOKEN = "token"  # noqa: S105  # the name under which a token is sealed
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,7 @@ Exchange = Callable[[str], Awaitable[Tokens]]
 
 async def refresh_token(known: Installation, exchange: Exchange, sealer: Sealer, store: Store) -> bool:
     """Exchange it now, unless another replica does. True where there is a new token. Raises NotRecorded."""
-    lease = await store.write(lambda tx: tx.claim_refresh(known, tx.now + LEASE))
-    if lease is None:
+    if not await store.write(lambda tx: tx.claim_refresh(known, tx.now + CLAIM)):
         return False
     try:
         tokens = await exchange(str(sealer.unseal(known.refresh_token)[TOKEN]))
@@ -54,8 +54,8 @@ async def refresh_token(known: Installation, exchange: Exchange, sealer: Sealer,
     token, refresh = sealer.seal({TOKEN: tokens.token}), sealer.seal({TOKEN: tokens.refresh_token})
 
     def work(tx: Writing) -> bool:
-        return tx.refreshed(known.id, lease, token, refresh, tokens.ends(tx.now))
+        return tx.refreshed(known, token, refresh, tokens.ends(tx.now))
 
     kept = await persist(store, work)  # the token before it is used up
-    log.info("workspace %s has a new token%s", known.id, "" if kept else ", which came too late to be kept")
+    log.info("workspace %s has a new token%s", known.id, "" if kept else ", and a newer one already")
     return kept

@@ -131,7 +131,7 @@ async def test_a_token_that_can_not_be_exchanged_is_told_and_tried_again(
     many: Many, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     many.app.client_secret = "another"  # as after a secret that was made anew
-    monkeypatch.setattr("bot.use_cases.refresh_token.LEASE", timedelta(seconds=0.1))
+    monkeypatch.setattr("bot.use_cases.refresh_token.CLAIM", timedelta(seconds=0.1))
     monkeypatch.setattr(installations, "REFRESH_BEFORE", timedelta(hours=13))
 
     async def troubled() -> bool:

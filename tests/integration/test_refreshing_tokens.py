@@ -1,4 +1,4 @@
-"""A refresh token is good once: one replica uses it, and what it brings is kept under its lease only."""
+"""A refresh token is good once: one replica uses it, and what it brings is kept unless something newer is."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ async def test_of_two_replicas_at_the_same_moment_one_exchanges(database_url: st
     assert await token_in(stores[1]) == "token-2"
 
 
-async def test_whoever_lost_its_lease_meanwhile_keeps_nothing(
+async def test_whoever_comes_after_a_newer_one_keeps_nothing(
     database_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = [open_store(database_url), open_store(database_url)]
     known, slow, quick = await installed(stores[0]), Slack(), Slack()
-    monkeypatch.setattr(refreshing, "LEASE", timedelta(0))
+    monkeypatch.setattr(refreshing, "CLAIM", timedelta(0))
     slow.wait.clear()
     late = asyncio.create_task(refresh_token(known, slow, SEALER, stores[0]))
     await slow.was_asked.wait()
@@ -79,6 +79,23 @@ async def test_whoever_lost_its_lease_meanwhile_keeps_nothing(
     slow.wait.set()
     assert not await late
     assert await token_in(stores[0]) == "token-2"
+
+
+async def test_what_slack_gave_is_kept_where_others_have_tried_in_vain_meanwhile(
+    database_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = [open_store(database_url), open_store(database_url)]
+    known, slack = await installed(stores[0]), Slack()
+    monkeypatch.setattr(refreshing, "CLAIM", timedelta(0))
+    slack.wait.clear()
+    late = asyncio.create_task(refresh_token(known, slack, SEALER, stores[0]))
+    await slack.was_asked.wait()
+    assert not await refresh_token(known, slack, SEALER, stores[1])
+    slack.wait.set()
+    assert await late
+    assert await token_in(stores[1]) == "token-2"
+    found = await stores[1].read(lambda tx: tx.installation(ACME.id))
+    assert found.trouble == ""
 
 
 async def test_what_was_installed_or_removed_meanwhile_is_not_written_over(
@@ -104,5 +121,5 @@ async def test_what_slack_refuses_is_told_and_left_as_it_was(database_url: str, 
     found = await store.read(lambda tx: tx.installation(ACME.id))
     assert found.trouble == "its token can't be refreshed: Slack refuses (invalid_refresh_token)."
     assert await token_in(store) == "token-1"
-    assert not await refresh_token(found, slack, SEALER, store)  # the lease holds others back for a while
+    assert not await refresh_token(found, slack, SEALER, store)  # the claim holds others back for a while
     assert len(slack.asked) == 1
