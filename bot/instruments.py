@@ -76,7 +76,9 @@ async def watching(
     async with contextlib.AsyncExitStack() as stack:
         if settings.metrics_apart:
             host = settings.metrics_host or settings.host
-            await stack.enter_async_context(open_port(instruments.page.application(), host, settings.metrics_port))
+            await stack.enter_async_context(
+                open_port(instruments.page.application(), host, settings.metrics_port, "METRICS_PORT")
+            )
         stopping = asyncio.Event()
         sampling = partial(take_samples, stores, instruments.page.is_read, put)
         loops = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -15,6 +16,8 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+
+from bot.domain.errors import InvalidSettings
 
 # Times in seconds.
 FIRST_REQUEST = 5.0  # from connecting to the last header of the first request
@@ -40,21 +43,38 @@ class Port:
 
 
 @contextlib.asynccontextmanager
-async def open_port(application: web.Application, host: str, port: int) -> AsyncIterator[Port]:
-    """Serve the application until left; requests under way are finished then."""
+async def open_port(application: web.Application, host: str, port: int, setting: str = "PORT") -> AsyncIterator[Port]:
+    """Serve the application until left; requests under way are finished then.
+
+    Raises InvalidSettings where nobody can listen there; `setting` is the one that the port comes from.
+    """
     runner = web.AppRunner(application)
     await runner.setup()
     server = runner.server
     assert server is not None  # noqa: S101  # there is one after setup
     server.request_handler = partial(_handle, server.request_handler)
     try:
-        opened = Port(await asyncio.get_running_loop().create_server(lambda: _Connection(server), host, port))
+        opened = await _listen(server, host, port, setting)
         try:
             yield opened
         finally:
             opened.shut()
     finally:
         await runner.cleanup()
+
+
+async def _listen(server: web.Server, host: str, port: int, setting: str) -> Port:
+    try:
+        return Port(await asyncio.get_running_loop().create_server(lambda: _Connection(server), host, port))
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                words = f"is taken on {host}: stop what listens there, or choose another."
+            case errno.EACCES:
+                words = "is for the administrator only: choose one from 1024 on."
+            case _:
+                words = f"can't be opened on {host} ({error.strerror}). Check {setting.replace('PORT', 'HOST')}."
+        raise InvalidSettings(f"{setting} {port} {words}") from error
 
 
 async def _handle(application: Handler, request: web.BaseRequest) -> web.StreamResponse:

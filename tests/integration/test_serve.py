@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -65,3 +66,23 @@ async def test_the_bot_does_not_start_for_a_site_without_workflows(around: Surro
     assert process.returncode == 1
     assert b"doesn't support Workflow Automation" in words
     assert b"Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    ("setting", "host", "words"),
+    [
+        ("PORT", "127.0.0.1", "is taken on 127.0.0.1: stop what listens there, or choose another."),
+        ("METRICS_PORT", "127.0.0.1", "is taken on 127.0.0.1: stop what listens there, or choose another."),
+        ("PORT", "192.0.2.1", "Check HOST."),  # RFC 5737: nobody's
+    ],
+)
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+async def test_a_port_that_can_not_be_opened_is_a_sentence(
+    around: Surroundings, tmp_path: Path, setting: str, host: str, words: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = await start(tmp_path, "serve", **around.environment | {"HOST": host, setting: port})
+        _, told = await asyncio.wait_for(process.communicate(), 30)
+    last = told.decode().splitlines()[-1]
+    assert (process.returncode, last.startswith(f"{setting} {port} "), last.endswith(words)) == (1, True, True), told
