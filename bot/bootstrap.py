@@ -102,7 +102,9 @@ def _build(settings: Settings, served: Served, lines: Lines, heard: Heard, instr
 async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     """Serve until left: first the doors are shut, then what came through them is finished. Yields the port."""
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(watching(bot.instruments, partial(_watched, bot.served), settings))
+        await stack.enter_async_context(
+            watching(bot.instruments, partial(_watched, bot.served), bot.served.unserved, settings)
+        )
         await stack.enter_async_context(bot.served.at_work())
         port = await stack.enter_async_context(open_port(bot.web, settings.host, settings.port))
         if bot.socket is not None:
@@ -170,7 +172,9 @@ def _readiness(served: Served, socket: Socket | None, heard: Heard, instruments:
             "last request": None if asked is None else round((datetime.now(UTC) - asked).total_seconds()),
             "definitions compared": None if compared is None else round(time.monotonic() - compared),
         }
-        attention = served.attention()
-        return {"seconds since": ages} | ({"attention": attention} if attention else {})
+        found: dict[str, Any] = {"seconds since": ages}
+        if unserved := served.unserved():
+            found["attention"] = f"{unserved} workspace(s) can't be served: workflow-bot doctor says why"
+        return found
 
     return Readiness(checks, informs)

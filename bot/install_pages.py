@@ -29,6 +29,11 @@ from bot.workspaces import Workspaces
 
 LASTS = 600  # seconds from the first page to the last
 PURPOSE = "install"
+ONCE = (
+    "This page is good once",
+    "It was opened a second time, too late, or in another browser than the one that began. If it said “Installed” before, all"
+    " is well. Otherwise start again.",
+)
 AT_ONCE, A_WHILE = 30, 60.0  # so many installations in so many seconds, in one replica
 
 log = logging.getLogger(__name__)
@@ -68,7 +73,9 @@ class InstallPages:
     async def _finish(self, request: web.Request) -> web.Response:
         browser, query = request.cookies.get(self._cookie(request)[0], ""), request.query
         try:
-            await self._insist_on_state(query.get("state", ""), browser)
+            if not await self._is_theirs(query.get("state", ""), browser):
+                log.warning("an installation came back a second time, too late, or in another browser")
+                return _answer(refused_page(*ONCE), 403)
             if "error" in query:
                 words = "You did not allow it in Slack, so nothing was installed."
                 return _answer(refused_page("Not installed", words), 403)
@@ -89,24 +96,19 @@ class InstallPages:
         log.info("workspace %s (%s) has installed the bot", kept.id, kept.name)
         if missing := missing_scopes(kept):
             log.warning("workspace %s gives the bot less than it needs: without %s", kept.id, ", ".join(missing))
-        return _answer(installed_page(kept.name, kept.id, self.settings.slack_command, trouble, missing))
+        return _answer(installed_page(kept, self.settings.slack_command, trouble, missing))
 
-    async def _insist_on_state(self, state: str, browser: str) -> None:
-        """Raises Refused unless this very browser was sent to Slack with it, lately, and it is the first to come back."""
-        refused = Refused(
-            "This page was opened too late, a second time, or in another browser than the one that began. Nothing was"
-            " installed."
-        )
+    async def _is_theirs(self, state: str, browser: str) -> bool:
+        """Whether this very browser was sent to Slack with the state, lately, and it is the first to come back."""
         try:
             expected = str(self.sealer.unseal(state, LASTS).get(PURPOSE, ""))
         except UnreadableSecret:
-            raise refused from None
+            return False
         digest = _digest(browser)
         if not browser or not hmac.compare_digest(expected, digest):
-            raise refused
+            return False
         until = timedelta(seconds=2 * LASTS)  # clocks differ; and used once is used
-        if not await self.store.write(lambda tx: tx.use_oauth_state(digest, tx.now + until)):
-            raise refused
+        return await self.store.write(lambda tx: tx.use_oauth_state(digest, tx.now + until))
 
     def _insist_on_turn(self) -> None:
         """Raises Refused for one too many: anybody can come so far, and Slack limits what the tokens of all depend on."""

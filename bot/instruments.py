@@ -63,15 +63,21 @@ def build_instruments(settings: Settings, heard: Heard) -> Instruments:
 
 @contextlib.asynccontextmanager
 async def watching(
-    instruments: Instruments, watched: Callable[[], Mapping[str, Watched]], settings: Settings
+    instruments: Instruments,
+    watched: Callable[[], Mapping[str, Watched]],
+    unserved: Callable[[], int],
+    settings: Settings,
 ) -> AsyncIterator[None]:
-    """Keep the metrics up to date until left, and serve them on an address of their own where one is set."""
+    """Keep the metrics up to date until left, and serve them on an address of their own where one is set.
+
+    `watched` are the workspaces that are served just now, and `unserved` counts those that can't be.
+    """
 
     def stores() -> Mapping[str, Store]:
         return {name: each.store for name, each in watched().items()}
 
     def put(found: Round) -> None:
-        instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()})
+        instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()}, unserved())
 
     async with contextlib.AsyncExitStack() as stack:
         if settings.metrics_apart:

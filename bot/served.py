@@ -41,7 +41,7 @@ class Served:
 
     `admit` decides where a request goes, `at_work` keeps the loops going until left, `open` is what is served just now, by
     id (the only one has no need of it), `checks` say whether it can be served, and
-    `attention` says that a part can't be.
+    `unserved` counts the workspaces that can't be though the bot is installed there.
     """
 
     store: SqlStore
@@ -51,7 +51,7 @@ class Served:
     at_work: Callable[[], AbstractAsyncContextManager[None]]
     open: Callable[[], Mapping[str, Workspace]]
     checks: Mapping[str, Check]
-    attention: Callable[[], str]
+    unserved: Callable[[], int]
     pages: InstallPages | None = None
 
 
@@ -68,7 +68,7 @@ async def serve_one(
 
         work, checks = partial(at_work, workspace, describe), _of(workspace.store)
         checks["slack"] = partial(slack_knows_us, workspace.directory)
-        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, str)
+        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, int)
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +82,7 @@ async def serve_many(
         many = Workspaces(store, Opener(settings, store, sealer, lines, site, describe, migrates, note), voice)
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
-        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.attention, pages)
+        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.unserved, pages)
 
 
 @contextlib.asynccontextmanager

@@ -149,10 +149,9 @@ class Workspaces:
         """Those that are open just now, by id."""
         return {name: one.ready.result() for name, one in self._open.items() if one.is_served}
 
-    def attention(self) -> str:
-        """How many can't be served, empty where all can. Whoever may know why looks into the log, or asks doctor."""
-        failed = sum(one.failed_at is not None for one in self._open.values())
-        return f"{failed} workspace(s) can't be served: workflow-bot doctor says why" if failed else ""
+    def unserved(self) -> int:
+        """How many have installed the bot and can't be served. Whoever may know why looks into the log, or asks doctor."""
+        return sum(one.failed_at is not None for one in self._open.values())
 
     async def _compare(self, installations: list[Installation], before: set[str]) -> None:
         """`before` were open when the installations were asked for: what was opened since is not in them."""

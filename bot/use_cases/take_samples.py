@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.errors import NotRecorded
@@ -17,12 +17,12 @@ from bot.use_cases.ports import Sample, Store
 class Round:
     """One look at every workspace's database, at a time of this machine's clock (seconds since 1970).
 
-    `samples` has those that answered, and `failed` says how many didn't.
+    `samples` has those that answered, and `failed` names those that didn't.
     """
 
     at: float
     samples: Mapping[str, Sample] = field(default_factory=dict)
-    failed: int = 0
+    failed: Collection[str] = ()
 
 
 async def take_samples(
@@ -44,4 +44,4 @@ async def _look(stores: Mapping[str, Store]) -> Round:
     for name, store in stores.items():
         with contextlib.suppress(NotRecorded):  # the store has logged why
             samples[name] = await store.read(lambda tx: tx.sample())
-    return Round(time.time(), samples, len(stores) - len(samples))
+    return Round(time.time(), samples, stores.keys() - samples.keys())

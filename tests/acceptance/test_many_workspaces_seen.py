@@ -8,6 +8,8 @@ import pytest
 
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlackApp
+from bot.storage.sealing import FernetSealer
+from bot.use_cases.refresh_token import TOKEN
 from tests.acceptance.many import ACME, ALICE, BETA, Many, furnish, open_many
 from tests.acceptance.scene import until
 from tests.acceptance.scrapes import scrape, seen, values
@@ -43,3 +45,25 @@ async def test_each_workspace_has_a_trail_of_its_own_and_all_else_is_the_sum(man
         return left["workspaces"] == 1 and f"audit_head workspace={BETA}" not in left
 
     await until(forgotten)
+
+
+async def test_a_workspace_that_can_not_be_served_is_counted_until_it_can(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.use_cases.pace.REOPEN", 0.1)
+    url, store = many.replicas[0].url, many.replicas[0].bot.store
+    await many.install(ACME)
+    await many.install(BETA)
+    known = await many.installation(BETA)
+    lost = FernetSealer(["a key that nobody has"]).seal({TOKEN: "xoxb-lost"})
+    assert await store.write(lambda tx: tx.reseal_installation(known, lost, ""))
+
+    async def counted(unserved: int) -> bool:
+        found = values(await scrape(url))
+        return (found["workspaces"], found["workspaces_unserved"]) == (2 - unserved, unserved)
+
+    await until(lambda: counted(1))
+    assert "not ready for this workspace" in (await many.beta.person(ALICE).command("C01OPS", "/workflow help")).body
+    assert "not ready" not in (await many.acme.person(ALICE).command("C01OPS", "/workflow help")).body
+    await many.install(BETA)
+    await until(lambda: counted(0))
