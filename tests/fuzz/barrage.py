@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -109,7 +110,7 @@ async def post(target: Target, session: aiohttp.ClientSession, secret: str, seed
         return "can't be sent"
     headers = {"Content-Type": content_type, **signed_headers(secret, raw)}
     try:
-        async with session.post(f"{target.url}/slack/events", data=raw, headers=headers) as answer:
+        async with session.post(f"{target.url}/slack/events", data=io.BytesIO(raw), headers=headers) as answer:
             assert not target.leaks(await answer.text())
             return str(answer.status)
     except aiohttp.ClientError:

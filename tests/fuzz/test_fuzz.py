@@ -13,6 +13,7 @@ MUCH = 40_000  # kB that the memory of a bot may grow by after it is warm; a lea
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # Hypothesis describes each strategy
 async def test_what_is_malformed_brings_nothing_down_and_nothing_out(
     database_url: str, sqlite_folder: SqliteFolder, tmp_path: Path
 ) -> None:
