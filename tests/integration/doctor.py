@@ -54,14 +54,14 @@ class Installation:
 
 
 @contextlib.asynccontextmanager
-async def in_order(database_url: str, folder: Path) -> AsyncIterator[Installation]:
-    """The demo's company, with a policy in force, everything set, and nothing serving yet."""
+async def in_order(database_url: str, folder: Path, **changes: str) -> AsyncIterator[Installation]:
+    """The demo's company, with a policy in force, everything set but for `changes`, and nothing serving yet."""
     async with LocalSlack(signing_secret=SECRET) as slack, LocalDatadog() as datadog:
         around = furnish(slack, datadog, database_url)
         (folder / "workflows.yml").write_text(around.policy)
         for channel in (demo.AUDIT, demo.OPS):
             slack.workspace.channels[channel].bot_is_member = True
-        environment = around.environment | {"AUDIT_KEY": "an audit key of the tests"}
+        environment = around.environment | {"AUDIT_KEY": "an audit key of the tests"} | changes
         installation = Installation(slack, datadog, environment, folder)
         applied = await installation.run("policy", "apply")
         assert applied.code == 0, applied.words

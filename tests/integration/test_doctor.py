@@ -150,6 +150,24 @@ async def test_what_is_better_set_is_said_and_fails_nothing(well: Installation) 
     assert not (well.folder / "new.db").exists()  # looking makes nothing
 
 
+async def test_a_name_where_a_persons_id_belongs_is_looked_at(well: Installation) -> None:
+    well.environment |= {"ADMINS": f"{demo.ALICE} alice", "AUDITORS": "@bob"}
+    assert "alice: not the form of a person's id" in await well.finding("ADMINS", "settings", state="look")
+    assert "@bob: not the form" in await well.finding("AUDITORS", "settings", state="look")
+
+
+async def test_where_secrets_are_is_not_told_when_there_are_none(well: Installation) -> None:
+    said = await well.finding("Secret files", "settings", state="ok")
+    assert said.startswith("none; secrets are in the environment")
+    well.environment = {"PORT": "0"}
+    assert (await well.finding("Secret files", "settings", state="ok")).startswith("none; no secret is set")
+
+
+async def test_a_stand_in_for_datadog_is_named_beside_the_site(well: Installation) -> None:
+    said = await well.finding("Site", "datadog", state="ok")
+    assert f"datadoghq.com; yet DD_API_URL leads to a stand-in, {well.datadog.url}" in said
+
+
 # ---------------------------------------------------------------------------------------------------------------- Slack
 
 
@@ -328,6 +346,15 @@ async def test_a_port_that_is_taken_is_told(well: Installation) -> None:
     assert await well.states("serving") == {"ok", "look"}
 
 
+async def test_lines_for_no_terminal_are_whole_and_end_where_their_words_end(well: Installation) -> None:
+    well.environment |= {"COLUMNS": "80", "ENCRYPTION_KEY": ""}
+    lines = (await well.run("doctor")).output.splitlines()
+    assert lines == [line.rstrip() for line in lines]
+    (found,) = [line for line in lines if "look  ENCRYPTION_KEY" in line]
+    assert found.endswith("and lost when that is changed.")
+    assert len(found) > 120
+
+
 async def test_people_read_it_by_area_with_a_count_at_the_end(well: Installation) -> None:
     well.slack.scopes.discard("files:write")
     ended = await well.run("doctor")
@@ -335,7 +362,7 @@ async def test_people_read_it_by_area_with_a_count_at_the_end(well: Installation
     assert "Slack\n  ok  SLACK_BOT_TOKEN" in ended.output
     assert "fail  Scopes                          missing: files:write." in ended.output
     assert "→ Add them at OAuth & Permissions" in ended.output
-    assert "1 to mend, 1 to look at," in ended.words
+    assert "1 to mend, 1 to look at," in ended.output.splitlines()[-1]
 
 
 def test_who_waits_on_a_terminal_is_told_what_takes_so_long(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -200,6 +201,16 @@ async def test_a_changed_encryption_key_is_told_by_what_it_does_not_open(well: I
     assert "fail" not in await well.states("database")
 
 
+async def test_the_key_before_the_first_encryption_key_is_named(well: Installation) -> None:
+    well.environment["ENCRYPTION_KEY"] = ""
+    sealed = build_sealer(read_settings(well.environment)).seal({"token": "very secret"})
+    async with store_of(well) as store:
+        await store.write(lambda tx: tx.insert_run(run(id="R-SEALED0001", sealed=sealed, secrets={"token": "f"})))
+    well.environment["ENCRYPTION_KEY"] = "a first key"
+    said = await well.finding("ENCRYPTION_KEY", "database")
+    assert "the old key was the signing secret, or, where there was none, the bot token" in said
+
+
 async def test_a_changed_audit_key_is_told_by_the_trail(well: Installation) -> None:
     for changed in ("another key", ""):
         well.environment["AUDIT_KEY"] = changed
@@ -207,14 +218,14 @@ async def test_a_changed_audit_key_is_told_by_the_trail(well: Installation) -> N
         assert "isn't the key that record 1 of the audit trail was chained with: it was changed or is missing" in said
 
 
-async def test_an_audit_key_that_came_later_is_told(empty_database_url: str, tmp_path: Path) -> None:
+async def test_a_trail_that_began_without_a_key_has_none_for_good(empty_database_url: str, tmp_path: Path) -> None:
     migrate.upgrade(empty_database_url)
-    async with in_order(empty_database_url, tmp_path) as well:
-        well.environment["AUDIT_KEY"] = ""
-        assert (await well.run("db", "upgrade")).code == 0
-    async with in_order(empty_database_url, tmp_path) as well:
-        rows = {row["check"]: row["state"] for row in await well.doctor("database")}
-        assert rows["AUDIT_KEY"] == "ok"
+    async with in_order(empty_database_url, tmp_path, AUDIT_KEY="") as well:
+        assert "has none for good" in await well.finding("AUDIT_KEY", "settings", "database", state="look")
+        well.environment["AUDIT_KEY"] = "one that came later"
+        said = await well.finding("AUDIT_KEY", "database")
+        assert "none was set then. Take AUDIT_KEY away again" in said
+        assert "old one back" not in said
 
 
 # -------------------------------------------------------------------------------------------------- what serving bots say
@@ -278,6 +289,25 @@ async def test_a_bot_that_fell_silent_and_versions_that_differ_are_told(well: In
     said = await well.finding("Replicas", "serving", state="look")
     assert "host-1 said its last word" in said
     assert "of versions 0.1.0 and 0.2.0" in said
+
+
+async def test_a_port_that_a_stranger_took_from_the_bot_of_this_machine_is_told(well: Installation) -> None:
+    await report(well, replica(host=socket.gethostname()[:255]))
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        well.environment["PORT"] = str(stranger.getsockname()[1])
+        answering = asyncio.create_task(asyncio.to_thread(_turn_away, stranger))
+        assert "address already in use" in await well.finding("PORT", "serving")
+        await answering
+
+
+def _turn_away(listening: socket.socket) -> None:
+    listening.settimeout(30)
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
 
 
 @pytest.mark.parametrize("door", ["http", "socket"])

@@ -80,8 +80,9 @@ async def test_with_several_each_ones_token_and_database_is_looked_at(many: Many
         ("WORKSPACES", "look", {"WORKSPACES": ""}, "may install the bot"),
         ("PUBLIC_URL", "look", {"PUBLIC_URL": ""}, "first redirect URL"),
         ("PUBLIC_URL", "fail", {"PUBLIC_URL": "http://127.0.0.1:3000"}, "https only"),
-        ("ADMINS", "fail", {"ADMINS": f"{ALICE} {ACME}/U02BOB"}, f"ADMINS: {ALICE}: nobody's"),
-        ("ADMINS", "fail", {"AUDIT_CHANNEL": "C03AUDIT"}, "AUDIT_CHANNEL: C03AUDIT: nobody's"),
+        ("ADMINS", "fail", {"ADMINS": f"{ALICE} {ACME}/U02BOB"}, f"{ALICE}: nobody's"),
+        ("AUDIT_CHANNEL", "fail", {"AUDIT_CHANNEL": "C03AUDIT"}, "C03AUDIT: nobody's"),
+        ("ADMINS", "look", {"ADMINS": f"{ACME}/alice"}, "T01ACME/alice: not the form of a person's id"),
         ("SLACK_BOT_TOKEN", "look", {"SLACK_BOT_TOKEN": "xoxb-1"}, "is set and not used"),
         ("ENCRYPTION_KEY", "look", {"ENCRYPTION_KEY": ""}, "secret inputs and tokens are sealed"),
         (f"Installation {ACME}", "fail", {"ENCRYPTION_KEY": "another"}, "can't be read: ENCRYPTION_KEY"),
@@ -144,3 +145,35 @@ async def test_a_manifest_without_the_redirect_address_or_the_events_is_named(ma
         json.dumps(build_manifest("/workflow", "https://bot.example.com", redirect="https://bot.example.com"))
     )
     await found(many, tmp_path, "App manifest", "ok", "slack", "--manifest", str(path))
+
+
+async def test_a_named_workspace_without_a_database_is_told_as_it_is_beside_the_others(
+    many: Many, database_url: str, tmp_path: Path
+) -> None:
+    async with open_store(many.settings) as store:
+        known = await many.installation(ACME)
+        await store.write(lambda tx: tx.put_installation(replace(known, id="T77NONE", team_id="T77NONE")))
+    check = "Schema" if database_url.startswith("postgresql") else "Connection"
+    words = await found(many, tmp_path, check, "fail", "database", WORKSPACE="T77NONE")
+    assert "Run, as the owner of the database: workflow-bot db upgrade" in words
+    assert "is empty" not in words
+
+
+@ONE_DATABASE
+async def test_the_key_that_came_before_encryption_key_is_the_client_secret(many: Many, tmp_path: Path) -> None:
+    assert (await many.install(BETA))[0] == 200  # so that the main database is looked at, where the tokens are
+    words = await found(many, tmp_path, "ENCRYPTION_KEY", "fail", "database", ENCRYPTION_KEY="other")
+    assert "or, where there was none, the client secret" in words
+
+
+@ONE_DATABASE
+async def test_the_port_is_in_order_where_the_bot_answers_there(many: Many, tmp_path: Path) -> None:
+    port = many.replicas[0].url.rsplit(":", 1)[1]
+    assert "where a bot of this machine serves" in await found(many, tmp_path, "PORT", "ok", "serving", PORT=port)
+
+
+@ONE_DATABASE
+async def test_a_plain_id_is_named_once_and_a_policy_file_is_not_asked_for(many: Many, tmp_path: Path) -> None:
+    rows = await findings(many, tmp_path, "settings", "policy", ADMINS=ALICE)
+    assert [row["state"] for row in rows if row["check"] == "ADMINS"] == ["fail"]
+    assert [row["state"] for row in rows if row["check"] == "Policy file"] == ["look"]

@@ -160,13 +160,13 @@ async def test_what_cannot_be_the_role_is_refused(owned: str, tmp_path: Path, na
     assert "Traceback" not in ended.words
 
 
-async def test_doctor_warns_where_the_bot_runs_as_the_owner(owned: str, role: str, tmp_path: Path) -> None:
+async def test_doctor_tells_whether_the_bot_runs_as_the_owner(owned: str, role: str, tmp_path: Path) -> None:
     await command(tmp_path, "db", "role", role, DATABASE_URL=owned)
     states = {}
     for who, url in (("owner", owned), ("role", as_role(owned, role))):
         ended = await command(tmp_path, "doctor", "database", "--format", "json", DATABASE_URL=url)
         states[who] = [row["state"] for row in ended.rows if row["check"] == "Database role"]
-    assert states == {"owner": ["look"], "role": []}
+    assert states == {"owner": ["look"], "role": ["ok"]}
 
 
 async def test_sqlite_has_no_roles(sqlite_url: str, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from bot.cli.doctor.findings import Area, Finding, Findings, Looking, State
 from bot.cli.doctor.policy import check_policy
 from bot.cli.doctor.serving import check_serving
 from bot.cli.doctor.slack import check_slack
-from bot.cli.output import PIPED_WIDTH, format_option, load_all_settings, output, print_json, sentences, wait_for, words
+from bot.cli.output import format_option, load_all_settings, output, print_json, sentences, wait_for, words
 from bot.domain.errors import InvalidSettings
 
 CHECKS: dict[Area, Callable[[Case], Findings]] = {
@@ -57,7 +57,7 @@ def doctor(areas: tuple[str, ...], manifest: Path | None, form: str) -> None:
     counts = wait_for(_examine(asked, manifest, form))
     if form == "text":
         told = [f"{counts[state]} {what}" for state, what in WORDS.items() if counts[state] or state is State.OK]
-        words.print(", ".join(told), style="bold")
+        output.print(", ".join(told), style="bold")
     if counts[State.FAIL]:
         raise SystemExit(1)
 
@@ -120,8 +120,13 @@ class _Telling:
         if finding.area is not self._area:
             output.print(f"\n{finding.area.capitalize()}" if self._area else finding.area.capitalize(), style="bold")
             self._area = finding.area
-        width = None if output.is_terminal else PIPED_WIDTH
-        output.print(_line(finding), width=width, soft_wrap=False)
+        if output.is_terminal:
+            output.print(_line(finding), soft_wrap=False)
+            return
+        # Whoever reads on has a width of their own.
+        output.print(f"{finding.state:>4}  {finding.title:<30}  {finding.found}".rstrip(), markup=False)
+        if finding.advice:
+            output.print(f"{'':38}→ {finding.advice}", markup=False)
 
     def _show(self) -> None:
         self._shown = True

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot import connections
 from bot.cli.doctor.case import Case, Held
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
-from bot.cli.doctor.workspaces import check_databases
+from bot.cli.doctor.workspaces import NO_DATABASE, UPGRADE, check_databases
 from bot.domain.audit import link
 from bot.domain.errors import InvalidSettings, UnreadableSecret
 from bot.settings import Settings
@@ -30,7 +30,8 @@ async def check_database(case: Case) -> Findings:
         yield says.wrong(Check.CONNECTION, str(error), "docs/settings.md says what DATABASE_URL takes.")
         return
     if file is not None and not file.exists():
-        yield says.fail(Check.CONNECTION, f"there is no file {file} yet.", "Run: workflow-bot db upgrade")
+        advice = UPGRADE if case.workspace else "Run: workflow-bot db upgrade"
+        yield says.fail(Check.CONNECTION, f"there is no file {file} yet.", advice)
         return
     yield Looking("whether the database answers")
     try:
@@ -40,7 +41,7 @@ async def check_database(case: Case) -> Findings:
         yield _unreachable(cause, file)
         return
     yield says.ok(Check.CONNECTION, f"{file}" if file else "Postgres answers")
-    yield _schema(current, newest)
+    yield _schema(current, newest, case.workspace)
     if file is not None:
         yield _storage(file)
     elif not await asyncio.to_thread(waits_for_the_disk, url):
@@ -50,17 +51,18 @@ async def check_database(case: Case) -> Findings:
         yield says.ok(Check.STORAGE, "a commit is on the disk when it returns")
     if current == newest:
         yield await _writing(url)
-    for finding in _held(case.settings, case.held):
+    for finding in _held(case):
         yield finding
     async for each in check_databases(case):
         yield each
 
 
-def _held(settings: Settings, held: Held | None) -> Iterator[Finding]:
+def _held(case: Case) -> Iterator[Finding]:
     """What goes with what the database holds: keys, and what keeps the trail from being changed unnoticed."""
+    settings, held = case.settings, case.held
     if held is None:
         return
-    keys = (_encryption_key(settings, held), _audit_key(settings, held))
+    keys = (_encryption_key(settings, held, oauth=case.all.oauth), _audit_key(settings, held))
     yield from (finding for finding in keys if finding is not None)
     yield from _trail(settings, held)
 
@@ -69,6 +71,8 @@ def _trail(settings: Settings, held: Held) -> Iterator[Finding]:
     if held.tampers:
         found = "the bot may change the audit trail, as its owner may."
         yield says.look(Check.ROLE, found, "Have it run as a role that can't: workflow-bot db role NAME")
+    elif sqlite_file(settings.database_url.get_secret_value()) is None:
+        yield says.ok(Check.ROLE, "the bot can't change the audit trail")
     for witness in held.witnesses if settings.has_witnesses else ():
         if witness.error:
             found = f"“{witness.name}” was told of the audit trail up to record {witness.told}, and not since."
@@ -87,19 +91,17 @@ def _unreachable(cause: str, file: Path | None) -> Finding:
     return says.fail(Check.CONNECTION, f"the database can't be opened: {cause}.", advice)
 
 
-def _schema(current: str | None, newest: str | None) -> Finding:
+def _schema(current: str | None, newest: str | None, workspace: str) -> Finding:
     if current == newest:
         return says.ok(Check.SCHEMA, f"revision {current}, what this version needs")
     if current is None:
-        return says.fail(Check.SCHEMA, "the database is empty.", "Run: workflow-bot db upgrade")
+        return says.fail(Check.SCHEMA, NO_DATABASE if workspace else "the database is empty.", UPGRADE)
     if migrate.is_ahead(current):
         found = f"at revision {current}, which this version doesn't know: a newer version of the bot has made it."
         return says.fail(
             Check.SCHEMA, found, "Run the newer version here too, or go back to the backup made before it."
         )
-    return says.fail(
-        Check.SCHEMA, f"at revision {current}; this version needs {newest}.", "Run: workflow-bot db upgrade"
-    )
+    return says.fail(Check.SCHEMA, f"at revision {current}; this version needs {newest}.", UPGRADE)
 
 
 def _storage(file: Path) -> Finding:
@@ -121,7 +123,7 @@ async def _writing(url: str) -> Finding:
     return says.fail(Check.WRITING, f"nothing can be written: {refusal}.", advice)
 
 
-def _encryption_key(settings: Settings, held: Held) -> Finding | None:
+def _encryption_key(settings: Settings, held: Held, *, oauth: bool) -> Finding | None:
     if not held.sealed:
         return None
     sealer = connections.build_sealer(settings)
@@ -136,7 +138,7 @@ def _encryption_key(settings: Settings, held: Held) -> Finding | None:
     found = f"doesn't open {len(lost)} of {len(held.sealed)} sealed, such as what belongs to {lost[0]}: it was changed."
     advice = (
         "Put the old key back behind the new one (ENCRYPTION_KEY=new,old). Where it wasn't set before, the old key was"
-        " the signing secret, or in Socket Mode the bot token."
+        f" the signing secret, or, where there was none, the {'client secret' if oauth else 'bot token'}."
     )
     return says.fail(Check.ENCRYPTION_KEY, found, advice)
 
@@ -145,10 +147,20 @@ def _audit_key(settings: Settings, held: Held) -> Finding | None:
     if not held.records:
         return None
     key = settings.audit_key.get_secret_value().encode() or None
-    if all(link(record.body, key) == record.hash for record in held.records):
+    fits = all(link(record.body, key) == record.hash for record in held.records)
+    if fits and key is None:
+        found = "not set when the audit trail began, so it has none for good: its owner could write it anew."
+        return says.look(Check.AUDIT_KEY, found, "Rely on witnesses outside the database: docs/audit.md.")
+    if fits:
         return says.ok(Check.AUDIT_KEY, "fits the audit trail")
     last = held.records[-1]
     unkeyed = link(last.body, None) == last.hash
     found = f"isn't the key that record {last.seq} of the audit trail was chained with"
-    found += ": none was set then." if unkeyed else ": it was changed or is missing."
+    if unkeyed:
+        advice = (
+            "Take AUDIT_KEY away again: a chain has one key for good, or none. Where it was set before that record,"
+            " somebody has written the trail anew: compare it with its witnesses."
+        )
+        return says.fail(Check.AUDIT_KEY, f"{found}: none was set then.", advice)
+    found += ": it was changed or is missing."
     return says.fail(Check.AUDIT_KEY, found, "Put the old one back; a chain has one key for good.")

@@ -36,7 +36,9 @@ async def check_datadog(case: Case) -> Findings:
     if site.warning:
         yield says.look(Check.SITE, site.warning, "Ask Datadog whether it is on for your organisation.")
     else:
-        yield says.ok(Check.SITE, site.name)
+        stand_in = case.settings.overrides.get("DD_API_URL")
+        instead = f"; yet DD_API_URL leads to a stand-in, {stand_in}, and nothing goes to Datadog" if stand_in else ""
+        yield says.ok(Check.SITE, f"{site.name}{instead}")
     try:
         require_datadog(case.settings)
         async with connections.open_datadog(case.settings) as accounts:

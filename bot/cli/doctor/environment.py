@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Says
@@ -13,6 +16,9 @@ from bot.domain.errors import InvalidSettings
 from bot.settings import require_datadog, require_slack
 
 says = Says(Area.SETTINGS)
+
+PERSON = re.compile(r"([TE][A-Z0-9]+/)?[UW][A-Z0-9]+")  # Slack docs: a person's id, where many are served within one
+ID = "Correct it: U… or W… (in Slack: profile, More, Copy member ID); many workspaces: T01ACME/U01ALICE."
 RANDOM = "Set it to a long random text, such as `openssl rand -base64 32` prints, and keep it."
 
 
@@ -45,9 +51,14 @@ async def check_settings(case: Case) -> Findings:
 
 def _people(case: Case) -> Iterator[Finding]:
     """Whom settings name. Where many workspaces are served, people and channels are within one."""
+    for check, named in ((Check.ADMINS, case.all.admins), (Check.AUDITORS, case.all.auditors)):
+        odd = [word for word in named if not PERSON.fullmatch(word)]
+        if odd:
+            yield says.look(check, f"{', '.join(odd)}: not the form of a person's id, so it is nobody's.", ID)
     if case.all.oauth and not case.workspace:
         return
-    if not case.settings.admins:
+    plain = any("/" not in word for word in case.all.admins) if case.all.oauth else False  # which is told already
+    if not case.settings.admins and not plain:
         yield says.look(
             Check.ADMINS, "nobody is named, so refusals can't say whom to ask.", "Set it to Slack user ids."
         )
@@ -66,7 +77,9 @@ def wrong_setting(line: str) -> Finding:
 def _secret_files(case: Case) -> Finding:
     files = _named_files(case)
     if not files:
-        return says.ok(Check.SECRET_FILES, "none; secrets are in the environment")
+        given = any(isinstance(getattr(case.all, name), SecretStr) for name in case.all.model_fields_set)
+        where = "secrets are in the environment" if given else "no secret is set"
+        return says.ok(Check.SECRET_FILES, f"none; {where}")
     unreadable, open_to_all = [], []
     for variable, path in files.items():
         try:

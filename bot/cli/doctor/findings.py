@@ -35,6 +35,7 @@ class Check(StrEnum):
     SETTINGS = "Settings"
     SECRET_FILES = "Secret files"  # noqa: S105  # a name
     ADMINS = "ADMINS"
+    AUDITORS = "AUDITORS"
     AUDIT_CHANNEL = "AUDIT_CHANNEL"
     ENCRYPTION_KEY = "ENCRYPTION_KEY"
     AUDIT_KEY = "AUDIT_KEY"

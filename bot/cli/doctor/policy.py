@@ -16,7 +16,9 @@ async def check_policy(case: Case) -> Findings:
         yield says.ok(Check.FILE, f"{path} is valid")
     elif not path.exists():
         advice = "Write one (docs/policy.md shows how), or name it in POLICY_FILE."
-        if held is not None and held.version:
+        if case.all.oauth:  # each workspace's policy may come from a file of its own
+            yield says.look(Check.FILE, f"there is no {path} here.", advice)
+        elif held is not None and held.version:
             yield says.look(Check.FILE, f"there is no {path} here; what is in force stays so.", advice)
         else:
             yield says.fail(Check.FILE, f"there is no {path}.", advice)

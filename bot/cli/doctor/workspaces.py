@@ -20,6 +20,7 @@ from bot.storage import migrate
 from bot.storage.condition import sqlite_file
 
 AGAIN = "Have an admin there open /slack/install again; nothing else is lost."
+NO_DATABASE = "there is no database for it yet, so it is not served."
 UPGRADE = "Run, as the owner of the database: workflow-bot db upgrade"
 
 
@@ -37,9 +38,13 @@ def check_oauth_settings(case: Case) -> Iterator[Finding]:
         found = "not set: whoever finds the page /slack/install may install the bot."
         yield says.look(Check.WORKSPACES, found, "Set it to the ids of those that may: T…, or E… for an organisation.")
     yield _public_url(says, settings)
-    if settings.plain_ids:
-        found = f"{', '.join(settings.plain_ids)}: nobody's, as many workspaces are served and an id counts within one."
-        yield says.fail(Check.ADMINS, found, "Write the workspace before it, as in T01ACME/U01ALICE.")
+    plain: dict[str, list[str]] = {}
+    for named in settings.plain_ids:
+        setting, _, word = named.partition(": ")
+        plain.setdefault(setting, []).append(word)
+    for setting, ids in plain.items():
+        found = f"{', '.join(ids)}: nobody's, as many workspaces are served and an id counts within one."
+        yield says.fail(Check(setting), found, "Write the workspace before it, as in T01ACME/U01ALICE.")
 
 
 def _public_url(says: Says, settings: Settings) -> Finding:
@@ -68,7 +73,7 @@ async def check_databases(case: Case) -> Findings:
             yield says.fail(Check.SCHEMA, f"can't be read: {cause}.", "See what DATABASE_URL leads to.", name)
             continue
         if current is None:
-            yield says.fail(Check.SCHEMA, "there is no database for it yet, so it is not served.", UPGRADE, name)
+            yield says.fail(Check.SCHEMA, NO_DATABASE, UPGRADE, name)
         elif current != newest and not migrate.is_ahead(current):
             yield says.fail(Check.SCHEMA, f"at revision {current}; this version needs {newest}.", UPGRADE, name)
         else:
