@@ -30,6 +30,14 @@ VERSIONS = [
     "1.33",
     kubernetes_validate.latest_version(),
 ]  # the oldest that clouds still run, one between, the newest
+# What Compose leaves out on purpose, and why.
+LEFT_OUT = {
+    "HOST": "the image has it",
+    "PORT": "the image has it",
+    "METRICS_HOST": "as HOST",
+    "DD_API_URL": "a stand-in on the same machine is not in the container",
+}
+LIBRARY = {"OTEL_SERVICE_NAME"}  # read by OpenTelemetry, and no setting of the bot's
 SETTINGS = {info.alias: info.annotation is SecretStr for info in Settings.model_fields.values()}
 
 
@@ -202,14 +210,30 @@ def test_every_secret_of_compose_is_a_file_and_is_made(compose: Any, tmp_path: P
     assert set(made(tmp_path)) == set(compose["secrets"])
 
 
+def test_compose_passes_every_setting_on_or_leaves_it_out_on_purpose(compose: Any) -> None:
+    given = compose["services"]["bot"]["environment"]
+    passed = {name for name, is_secret in SETTINGS.items() if (f"{name}_FILE" if is_secret else name) in given}
+    assert sorted(map(str, SETTINGS.keys() - passed)) == sorted(LEFT_OUT)
+    for name, value in given.items():
+        assert "${" not in str(value) or value.startswith(f"${{{name}:-"), name
+
+
+def test_compose_mounts_a_folder_of_policies_that_the_bot_can_not_write_to(compose: Any) -> None:
+    bot = compose["services"]["bot"]
+    (mounted,) = bot["volumes"]
+    assert (mounted["source"], mounted["read_only"]) == ("../policies", True)
+    assert Path(bot["environment"]["POLICY_FILE"]).parent == Path(mounted["target"])
+
+
 def unknown_settings(given: Iterable[str]) -> set[str]:
-    """The names that the bot doesn't read: neither a setting nor the file of a secret one."""
-    return {name for name in given if name not in SETTINGS and not SETTINGS.get(name.removesuffix("_FILE"))}
+    """The names that nobody reads: neither a setting, nor the file of a secret one, nor a library's."""
+    known = SETTINGS.keys() | LIBRARY
+    return {name for name in given if name not in known and not SETTINGS.get(name.removesuffix("_FILE"))}
 
 
 def deployed_secrets() -> set[str]:
-    """The settings that are secrets, but for the token that stands for Datadog's two keys."""
-    return {name or "" for name, is_secret in SETTINGS.items() if is_secret} - {"DD_ACCESS_TOKEN"}
+    """The settings that are secrets."""
+    return {name or "" for name, is_secret in SETTINGS.items() if is_secret}
 
 
 def made(folder: Path) -> dict[str, str]:
