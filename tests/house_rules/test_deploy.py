@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import copy
 import json
 import os
@@ -282,3 +283,38 @@ def test_the_bot_understands_what_it_is_given_there_beside_the_images_own(
     assert parse_url(settings.database_url.get_secret_value()).host == "db"
     assert (settings.host, settings.port, settings.log_format) == ("0.0.0.0", 3000, "json")  # noqa: S104 - in a container
     assert settings.policy_file == Path("/etc/workflow-bot/workflows.yml")
+
+
+# -------------------------------------------------------------------------------------------------------------- systemd
+
+
+def test_the_unit_serves_as_a_plain_user_comes_back_always_and_is_given_time_to_stop() -> None:
+    unit = service_unit()
+    assert unit["Service"]["ExecStart"].endswith("/bin/workflow-bot serve")
+    assert unit["Service"]["User"] not in ("", "root")
+    assert (unit["Service"]["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
+    assert unit["Service"]["TimeoutStopSec"] == "90"
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_the_unit_may_gain_no_privilege_and_writes_to_its_own_folder_alone() -> None:
+    service = service_unit()["Service"]
+    assert service["NoNewPrivileges"] == service["PrivateTmp"] == service["ProtectHome"] == "yes"
+    assert (service["ProtectSystem"], service["CapabilityBoundingSet"]) == ("strict", "")
+    assert "ReadWritePaths" not in service
+    assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
+    assert service["MemoryMax"] == "512M"
+
+
+def test_the_unit_has_no_secret_by_value_and_names_only_settings_that_there_are() -> None:
+    service = service_unit()["Service"]
+    assert unknown_settings([service["Environment"].partition("=")[0]]) == set()
+    assert service["EnvironmentFile"] == "/etc/workflow-bot/environment"  # "-" before it would start without any
+
+
+def service_unit() -> configparser.ConfigParser:
+    """The unit, in which each name stands once: a second one would be an error here."""
+    unit = configparser.ConfigParser(delimiters=("=",), comment_prefixes=("#",), interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # names are as they are written
+    unit.read_string(text(Path("deploy/workflow-bot.service")))
+    return unit
