@@ -40,20 +40,45 @@ def named_workspace() -> str | None:
     return None if named is None else str(named)
 
 
-def chosen(settings: Settings) -> Settings:
+def chosen(settings: Settings, *, to_open: bool = True) -> Settings:
     """The settings for the workspace that the command is about; as they are where only one is served.
 
-    Raises click.UsageError where one has to be named, and NotRecorded where the main database can't say which there are.
+    Raises click.UsageError where one has to be named, or none may be, and NotRecorded where the main database can't say which
+    there are, or where what is `to_open` has no database: opening it would make one.
     """
     named = named_workspace()
     if not settings.oauth:
-        return settings if named is None else settings_of(settings, named, "")
+        if named is not None:
+            raise click.UsageError(
+                "One workspace is served, as SLACK_CLIENT_ID is not set: leave --workspace and WORKSPACE out."
+            )
+        if to_open:
+            _insist_on_database(settings, "")
+        return settings
     found = installations(settings)
     known = {one.id: one for one in found}.get(about(found))
     if known is None:
         said = _which([one for one in found if one.is_installed])
         raise click.UsageError(f"{named} has not installed the bot. {said}" if named else said)
-    return settings_of(settings, known.id, token_of(settings, known))
+    own = settings_of(settings, known.id, token_of(settings, known))
+    if to_open:
+        _insist_on_database(own, known.id)
+    return own
+
+
+def _insist_on_database(settings: Settings, workspace_id: str) -> None:
+    url = settings.database_url.get_secret_value()
+    try:
+        if migrate.is_there(url):
+            return
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise NotRecorded(f"The database can't be read: {cause.removesuffix('.')}. Check DATABASE_URL.") from error
+    if workspace_id:
+        raise NotRecorded(
+            f"{workspace_id} has no database yet. As the owner of the database, run: workflow-bot db upgrade"
+        )
+    raise NotRecorded("The database is empty. Check DATABASE_URL; run: workflow-bot db upgrade")
 
 
 def about(found: Sequence[Installation]) -> str:

@@ -80,7 +80,8 @@ async def test_a_wrong_setting_exits_with_1_and_a_sentence(tmp_path: Path) -> No
 async def test_a_database_without_tables_exits_with_1(tmp_path: Path) -> None:
     ended = await command(tmp_path, "audit", "tail", DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     assert ended.code == 1
-    assert "Traceback" not in ended.words
+    assert "The database is empty. Check DATABASE_URL; run: workflow-bot db upgrade" in ended.words
+    assert not (tmp_path / "new.db").exists()  # asking makes nothing
 
 
 # ---------------------------------------------------------------------------------------------------------- the database

@@ -68,6 +68,27 @@ async def test_the_only_installed_one_need_not_be_named_and_several_must_be(stop
 
 
 @ONE_DATABASE
+async def test_a_command_for_one_without_a_database_says_so_and_makes_none(
+    stopped: Many, tmp_path: Path, database_url: str
+) -> None:
+    file = Path(workspace_url(database_url, ACME).removeprefix("sqlite:///"))
+    for part in file.parent.glob(f"{file.name}*"):
+        part.unlink()
+    for arguments in (("runs", "list"), ("audit", "tail"), ("policy", "plan")):
+        ended = await command(tmp_path, "--workspace", ACME, *arguments, **stopped.as_in(""))
+        assert (ended.code, ended.output) == (1, "")
+        assert f"{ACME} has no database yet. As the owner of the database, run: workflow-bot db upgrade" in ended.words
+    assert not file.exists()
+
+
+@ONE_DATABASE
+async def test_no_workspace_is_named_where_one_is_served(database_url: str, tmp_path: Path) -> None:
+    ended = await command(tmp_path, "--workspace", ACME, "runs", "list", DATABASE_URL=database_url)
+    assert (ended.code, "leave --workspace and WORKSPACE out" in " ".join(ended.words.split())) == (2, True)
+    assert not Path(workspace_url(database_url, ACME).removeprefix("sqlite:///")).exists()
+
+
+@ONE_DATABASE
 async def test_with_nobody_installed_a_command_says_where_to_begin(
     app: LocalSlackApp, database_url: str, tmp_path: Path
 ) -> None:

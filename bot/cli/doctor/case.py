@@ -112,7 +112,7 @@ async def open_case(all_settings: Settings, environment: Mapping[str, str]) -> C
     try:
         found = installations(all_settings) if all_settings.oauth else []
         workspace = about(found) if all_settings.oauth else ""
-        settings = chosen(all_settings) if workspace or not all_settings.oauth else all_settings
+        settings = chosen(all_settings, to_open=False) if workspace or not all_settings.oauth else all_settings
     except (InvalidSettings, NotRecorded):
         pass  # the check of the database tells
     source, policy, wrong = None, None, ""
