@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -16,13 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bot import connections
 from bot.cli.chosen import installations, named_workspace
 from bot.cli.output import load_all_settings, load_settings, sentences, wait_for, words
-from bot.domain.errors import NotRecorded, Refused
+from bot.domain.errors import NotRecorded, Refused, WorkflowBotError
 from bot.domain.replicas import Replica
 from bot.settings import Settings
 from bot.storage import migrate
-from bot.storage.backup import back_up
+from bot.storage.backup import back_up, insist_on_new
 from bot.storage.condition import sqlite_file
-from bot.storage.engine import workspace_url
+from bot.storage.engine import parse_url, schema_of, workspace_url
+from bot.storage.move import check_target
 from bot.storage.move import move as move_rows
 
 
@@ -100,17 +101,26 @@ def backup(file: Path) -> None:
     Where many workspaces are served, each of their databases beside it, with the workspace's id in its name; or one of
     them alone: workflow-bot --workspace T… db backup FILE.
     """
-    for settings, target in _chosen(file):
-        source = sqlite_file(settings.database_url.get_secret_value())
-        if source is None:
-            raise Refused("This is a Postgres: back it up with pg_dump, as docs/operations.md says.")
-        if not source.exists():
-            raise Refused(f"There is no database at {source}.")
+    todo = _chosen(file)
+    for settings, target in todo:  # all names before the first copy: it is all of them or none
+        insist_on_new(target)
+        _file_of(settings)
+    for settings, target in todo:
+        source = _file_of(settings)
         try:
             size = back_up(source, target)
         except (sqlite3.Error, OSError) as error:
             raise NotRecorded(f"No backup was made: {error}.") from error
         words.print(f"Backed up {source} to {target}: {size:,} bytes, whole.", markup=False)
+
+
+def _file_of(settings: Settings) -> Path:
+    source = sqlite_file(settings.database_url.get_secret_value())
+    if source is None:
+        raise Refused("This is a Postgres: back it up with pg_dump, as docs/operations.md says.")
+    if not source.exists():
+        raise Refused(f"There is no database at {source}.")
+    return source
 
 
 def _chosen(file: Path) -> list[tuple[Settings, Path]]:
@@ -143,19 +153,47 @@ def move(target: str) -> None:
     served, their databases are moved one after the other, and the main one last; one of them alone:
     workflow-bot --workspace T… db move --to …, with the URL of the main database.
     """
-    for settings, url in _to_move(target):
-        _move(settings, url)
+    todo = _to_move(target)
+    for name, settings, url in todo:
+        with _naming(name):
+            _check_move(settings, url)
+    for number, (name, settings, url) in enumerate(todo):
+        with _naming(name, [url for _, _, url in todo[:number]]):
+            _move(name, settings, url)
     words.print("Set DATABASE_URL to the new database and start the bot. Keep the old one until you trust the new one.")
 
 
-def _to_move(target: str) -> list[tuple[Settings, str]]:
+def _to_move(target: str) -> list[tuple[str, Settings, str]]:
+    """By what each is called, and where each goes; the only one is not called anything."""
     named = named_workspace()
     if named:
-        return [(load_settings(), workspace_url(target, named))]
+        return [("", load_settings(), workspace_url(target, named))]
     settings = load_all_settings()
     with _database_words():
-        others = [(one, workspace_url(target, name)) for name, one in _there(settings).items()]
-    return [*others, (settings, target)]
+        others = [(name, one, workspace_url(target, name)) for name, one in _there(settings).items()]
+    return [*others, ("The main database" if others else "", settings, target)]
+
+
+@contextlib.contextmanager
+def _naming(name: str, moved: Sequence[str] = ()) -> Iterator[None]:
+    """Have a failure say which of many it is about, and what was `moved` to these URLs before it."""
+    try:
+        yield
+    except WorkflowBotError as error:
+        if not name:
+            raise
+        clear = "; ".join(_how_to_clear(url) for url in moved)
+        left = (
+            f"\nMoved before that: {len(moved)} workspace(s). To begin anew, take them away there: {clear}"
+            if moved
+            else ""
+        )
+        raise NotRecorded(f"{name}: {error}{left}") from error
+
+
+def _how_to_clear(url: str) -> str:
+    file = sqlite_file(url)
+    return f"delete {file}" if file is not None else f"DROP SCHEMA {schema_of(parse_url(url))} CASCADE"
 
 
 def _there(settings: Settings) -> dict[str, Settings]:
@@ -164,7 +202,7 @@ def _there(settings: Settings) -> dict[str, Settings]:
     return {name: one for name, one in owned.items() if migrate.is_there(one.database_url.get_secret_value())}
 
 
-def _move(settings: Settings, target: str) -> None:
+def _check_move(settings: Settings, target: str) -> None:
     source = settings.database_url.get_secret_value()
     file, other = sqlite_file(source), sqlite_file(target)
     if file is not None and not file.exists():
@@ -176,9 +214,15 @@ def _move(settings: Settings, target: str) -> None:
         if serving:
             hosts = ", ".join(sorted({replica.host for replica in serving}))
             raise Refused(f"A bot serves from this database ({hosts}). Stop it first, so that nothing is left behind.")
+        check_target(target)
+
+
+def _move(name: str, settings: Settings, target: str) -> None:
+    source, begin = settings.database_url.get_secret_value(), f"{name}: " if name else ""
+    with _database_words():
         rows = _moved(source, target, settings.audit_key.get_secret_value().encode() or None)
-    words.print(f"Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
-    words.print(f"The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
+    words.print(f"{begin}Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
+    words.print(f"{begin}The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
 
 
 def _moved(source: str, target: str, key: bytes | None) -> dict[str, int]:

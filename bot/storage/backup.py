@@ -12,6 +12,12 @@ from bot.domain.errors import Refused
 PAGES = 256  # copied at a time, so that a bot that serves can write in between
 
 
+def insist_on_new(target: Path) -> None:
+    """Raises Refused where the file is there already."""
+    if target.exists():
+        raise Refused(f"{target} is there already. Name a new file; a backup is never written over.")
+
+
 def back_up(source: Path, target: Path) -> int:
     """Copy the database, with what is still in its write-ahead log, into a new file that its owner alone can read.
 
@@ -19,8 +25,7 @@ def back_up(source: Path, target: Path) -> int:
     """
     partial = target.with_name(f"{target.name}.unfinished")
     try:
-        if target.exists():
-            raise Refused(f"{target} is there already. Name a new file; a backup is never written over.")
+        insist_on_new(target)
         os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
         with (
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as mine,

@@ -5,6 +5,8 @@ SQLite has one writer connection; a second one would only wait for its lock, and
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,13 @@ def postgres_arguments(options: str) -> dict[str, Any]:
 
 def prepare_sqlite(engine: sa.Engine, begin: str) -> None:
     """Take transactions into our own hands: with the driver's default five increments at once lost four, without an error."""
+
+    @event.listens_for(engine, "do_connect")
+    def _make(*_: Any) -> None:
+        with contextlib.suppress(
+            OSError
+        ):  # SQLite says what is wrong; and its other files take over the mode of this one
+            os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

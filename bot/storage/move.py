@@ -16,13 +16,18 @@ from sqlalchemy.dialects import postgresql
 from bot.domain.chain import Chain
 from bot.domain.errors import Refused
 from bot.domain.findings import START, Point
-from bot.storage import migrate
+from bot.storage import condition, migrate
 from bot.storage.engine import parse_url, schema_of
 from bot.storage.runs import insert_into
 from bot.storage.store import Transaction
 from bot.storage.tables import metadata
 
 AT_ONCE = 1000  # rows read and written together
+
+_OWNER_OF_ANOTHERS = sa.text(
+    "SELECT pg_catalog.pg_get_userbyid(nspowner) FROM pg_catalog.pg_namespace"
+    " WHERE nspname = :schema AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')"
+)
 
 Progress = Callable[[str, int, int], None]  # table, rows done, rows in all
 
@@ -54,6 +59,34 @@ def move(source_url: str, target_url: str, audit_key: bytes | None, progress: Pr
     finally:
         source_engine.dispose()
         target_engine.dispose()
+
+
+def check_target(url: str) -> None:
+    """See whether everything can be moved there, and leave it as it is. Raises Refused, and sqlalchemy errors."""
+    file = condition.sqlite_file(url)
+    if file is not None and not file.exists():
+        return  # looking would make it
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as target, target.begin() as transaction:
+            if target.dialect.name == "postgresql":
+                migrate.make_schema(target, schema_of(parse_url(url)))
+                _insist_on_right(target, schema_of(parse_url(url)))
+            _insist_on_empty(target)
+            transaction.rollback()
+    finally:
+        engine.dispose()
+
+
+def _insist_on_right(target: sa.Connection, schema: str | None) -> None:
+    """The right to make tables there. A schema that the role may not even look into is none to it."""
+    asked = {"schema": schema or target.execute(sa.text("SELECT current_schema()")).scalar()}
+    owner = target.execute(_OWNER_OF_ANOTHERS, asked).scalar()
+    if owner:
+        raise Refused(
+            f"The schema {asked['schema']} there belongs to {owner}, and the role that --to names may make no tables in it."
+            " Nothing was moved. Name its owner in --to, or have it taken away."
+        )
 
 
 def _held_still(source: sa.Connection) -> sa.Connection:

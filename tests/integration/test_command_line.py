@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,11 @@ async def test_db_upgrade_makes_the_tables(tmp_path: Path, empty_database_url: s
         assert (ended.code, ended.words) == (0, "The database is up to date.\n")
     current, newest = migrate.revisions(empty_database_url)
     assert current == newest
+
+
+async def test_an_sqlite_database_is_its_owners_alone_wherever_it_is(tmp_path: Path) -> None:
+    await command(tmp_path, "db", "upgrade", DATABASE_URL="sqlite:///own.db")
+    assert stat.S_IMODE((tmp_path / "own.db").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("url", ["mysql://db/bot", "sqlite://", "nonsense", "postgresql://bot:hunter2@127.0.0.1:1/bot"])

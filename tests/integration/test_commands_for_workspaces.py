@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -27,6 +29,10 @@ ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 def files(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
+
+
+def is_there(file: Path) -> bool:
+    return file.exists()
 
 
 @pytest.fixture
@@ -78,14 +84,14 @@ async def test_a_command_for_one_without_a_database_says_so_and_makes_none(
         ended = await command(tmp_path, "--workspace", ACME, *arguments, **stopped.as_in(""))
         assert (ended.code, ended.output) == (1, "")
         assert f"{ACME} has no database yet. As the owner of the database, run: workflow-bot db upgrade" in ended.words
-    assert not file.exists()
+    assert not is_there(file)
 
 
 @ONE_DATABASE
 async def test_no_workspace_is_named_where_one_is_served(database_url: str, tmp_path: Path) -> None:
     ended = await command(tmp_path, "--workspace", ACME, "runs", "list", DATABASE_URL=database_url)
     assert (ended.code, "leave --workspace and WORKSPACE out" in " ".join(ended.words.split())) == (2, True)
-    assert not Path(workspace_url(database_url, ACME).removeprefix("sqlite:///")).exists()
+    assert not is_there(Path(workspace_url(database_url, ACME).removeprefix("sqlite:///")))
 
 
 @ONE_DATABASE
@@ -117,6 +123,10 @@ async def test_a_backup_has_a_file_for_each(stopped: Many, tmp_path: Path) -> No
     # The copies fit together: a bot that is pointed at the main one finds the others.
     copied = stopped.as_in(ACME) | {"DATABASE_URL": f"sqlite:///{tmp_path}/copy.db"}
     assert (await command(tmp_path, "audit", "verify", **copied)).code == 0
+    (tmp_path / f"again.{BETA}.db").touch()
+    refused = await command(tmp_path, "db", "backup", str(tmp_path / "again.db"), **stopped.as_in(""))
+    assert (refused.code, f"again.{BETA}.db is there already" in refused.words) == (1, True)
+    assert not files(tmp_path) & {"again.db", f"again.{ACME}.db"}  # all of them or none
     one = await command(tmp_path, "--workspace", ACME, "db", "backup", str(tmp_path / "acme.db"), **stopped.as_in(""))
     assert (one.code, "acme.db" in files(tmp_path)) == (0, True)
 
@@ -134,6 +144,49 @@ async def test_all_of_them_move_to_postgres(
         assert moved == there
     verified = await command(tmp_path, "audit", "verify", **stopped.as_in(BETA) | {"DATABASE_URL": target})
     assert verified.code == 0, verified.words
+    postgres_server.drop(target)
+
+
+@pytest.mark.postgres
+@ONE_DATABASE
+async def test_nothing_is_moved_where_one_of_them_can_not_be(
+    stopped: Many, tmp_path: Path, owned: str, role: str
+) -> None:
+    with psycopg.connect(owned) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")  # an empty database, with one schema of somebody else's
+        connection.execute("CREATE SCHEMA public")
+        connection.execute(f"CREATE SCHEMA workspace_{BETA.lower()}")
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        database = connection.info.dbname
+        for right in (f"CREATE ON DATABASE {database}", "ALL ON SCHEMA public"):
+            connection.execute(sql.SQL(f"GRANT {right} TO {{}}").format(sql.Identifier(role)))
+    ended = await command(tmp_path, "db", "move", "--to", as_role(owned, role), **stopped.as_in(""))
+    assert (ended.code, ended.words.startswith(f"{BETA}: The schema workspace_t02beta there belongs to")) == (1, True)
+    with psycopg.connect(owned) as connection:
+        connection.execute(f"CREATE TABLE workspace_{BETA.lower()}.somebody_elses (id integer)")
+    ended = await command(tmp_path, "db", "move", "--to", owned, **stopped.as_in(""))
+    assert (ended.code, ended.words.startswith(f"{BETA}: The database to move to is not empty")) == (1, True)
+    assert not migrate.is_there(workspace_url(owned, ACME))
+    with psycopg.connect(owned) as connection:
+        connection.execute(f"DROP SCHEMA workspace_{BETA.lower()} CASCADE")
+        connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+
+
+@pytest.mark.postgres
+@ONE_DATABASE
+async def test_a_move_that_stops_half_way_says_what_is_there_and_how_to_clear_it(
+    stopped: Many, tmp_path: Path, database_url: str, postgres_server: DatabaseServer
+) -> None:
+    target = postgres_server.empty()
+    file = workspace_url(database_url, BETA).removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as connection:  # found out only when it is read
+        connection.execute("UPDATE audit_head SET hash = x'00'")
+        connection.commit()
+    ended = await command(tmp_path, "db", "move", "--to", target, **stopped.as_in(""))
+    assert ended.code == 1
+    assert f"{ACME}: Moved " in ended.words
+    assert f"{BETA}: The audit trail is not one chain" in ended.words
+    assert "take them away there: DROP SCHEMA workspace_t01acme CASCADE" in ended.words
     postgres_server.drop(target)
 
 
