@@ -153,7 +153,7 @@ def tokenless_client(settings: Settings, lines: Lines) -> SlackClient:
 
 def build_oauth(settings: Settings, lines: Lines) -> SlackOAuth:
     """The app, as Slack knows it."""
-    redirect = f"{settings.public_url.rstrip('/')}/slack/oauth_redirect" if settings.public_url else ""
+    redirect = f"{settings.public_url}/slack/oauth_redirect" if settings.public_url else ""
     secret = settings.slack_client_secret.get_secret_value()
     return SlackOAuth(tokenless_client(settings, lines), settings.slack_client_id, secret, redirect)
 

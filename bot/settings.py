@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,25 @@ OTHER_TOKENS = {
 }
 # One channel's id; where many workspaces are served several, each with its workspace's id before it.
 AUDIT_CHANNELS = r"^([CG][A-Z0-9]+|([TE][A-Z0-9]+/[CG][A-Z0-9]+[ ,]*)*)$"
+
+# What is wanted where a value has the wrong form, by variable: the words of the library tell nobody what to do.
+WANTED = {
+    "SLACK_CLIENT_ID": "not a client id. It is two numbers with a dot, from the app's page: Basic Information, App Credentials.",
+    "SLACK_COMMAND": "not a slash command. It is / and 1 to 31 of a-z 0-9 _ -, as in /workflow.",
+    "AUDIT_CHANNEL": "not a channel's id (C…), a name perhaps. Slack shows the id below the channel's details: About.",
+    "AUDIT_WITNESS_DATADOG": "it is logs or events, or left out.",
+    "PORT": "not a port. It is a number from 0 to 65535.",
+    "METRICS_PORT": "not a port. It is a number from 0 to 65535.",
+    "LOG_LEVEL": "it is DEBUG, INFO, WARNING or ERROR.",
+    "LOG_FORMAT": "it is text or json.",
+}
+# What people copy is often the address of one of the bot's own pages.
+OWN_PATH = re.compile(r"(?<=[^/])(/slack(/[a-z_]+)?)?/*$")
+
+
+def base_of(url: str) -> str:
+    """Where the bot is reached: the URL without a path of the bot's own at its end, and without a slash."""
+    return OWN_PATH.sub("", url, count=1)
 
 
 def _words(value: Any) -> Any:
@@ -52,7 +72,7 @@ class Settings(BaseModel):
     slack_client_id: str = Field(default="", alias="SLACK_CLIENT_ID", pattern=r"^([0-9]+\.[0-9]+)?$")
     slack_client_secret: SecretStr = Field(default=SecretStr(""), alias="SLACK_CLIENT_SECRET")
     workspaces: Words = Field(default=(), alias="WORKSPACES")
-    public_url: str = Field(default="", alias="PUBLIC_URL")
+    public_url: Annotated[str, BeforeValidator(base_of)] = Field(default="", alias="PUBLIC_URL")
     slack_api_url: Annotated[str, BeforeValidator(_with_slash)] = Field(default=SLACK_API, alias="SLACK_API_URL")
     slack_command: str = Field(default="/workflow", alias="SLACK_COMMAND", pattern=r"^/[a-z0-9_-]{1,31}$")
     dd_site: str = Field(default="datadoghq.com", alias="DD_SITE")
@@ -155,7 +175,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [_explain(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
+        wrong = [str(detail["loc"][0]) for detail in error.errors(include_input=False)]
+        problems += [f"{name}: {WANTED[name]}" for name in wrong]
         raise InvalidSettings("\n".join(problems)) from None
     problems += _check(settings)
     if problems:
@@ -201,10 +222,6 @@ def _read_file(variable: str, path: str, problems: list[str]) -> str:
         reason = error.strerror if isinstance(error, OSError) else "it isn't text"
         problems.append(f"{variable}_FILE: {path} can't be read: {reason}.")
         return ""
-
-
-def _explain(place: tuple[int | str, ...], message: str) -> str:
-    return f"{'.'.join(str(part) for part in place)}: {message[0].lower()}{message[1:]}."
 
 
 def _check(settings: Settings) -> list[str]:

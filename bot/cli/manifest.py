@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from bot.cli.output import load_all_settings, print_json, sentences
 from bot.domain.errors import InvalidSettings
+from bot.settings import base_of
 from bot.slack.ids import GONE
 
 
@@ -33,6 +34,8 @@ def manifest(url: str | None, socket_mode: bool, oauth: bool, slash_command: str
         raise click.UsageError("Give --url https://…, or --socket-mode.")
     if oauth and not url:
         raise click.UsageError("Give --url https://… with --oauth: the browser comes back there, in Socket Mode too.")
+    if socket_mode and url and not oauth:
+        raise click.UsageError("In Socket Mode Slack calls no address: leave --url out, or add --oauth.")
     command = slash_command or settings.slack_command
     built = build_manifest(command, None if socket_mode else url, redirect=url if oauth else None)
     if form == "json":
@@ -66,16 +69,12 @@ def build_manifest(command: str, url: str | None, *, redirect: str | None = None
         if url is None:
             del place[key]
         else:
-            place[key] = _base(url) + "/slack/events"
+            place[key] = base_of(url) + "/slack/events"
     if redirect is not None:
-        built["oauth_config"]["redirect_urls"] = [_base(redirect) + "/slack/oauth_redirect"]
+        built["oauth_config"]["redirect_urls"] = [base_of(redirect) + "/slack/oauth_redirect"]
         events["bot_events"] = sorted([*events["bot_events"], *GONE])
         settings["org_deploy_enabled"] = True
     return built  # type: ignore[no-any-return]  # YAML is untyped
-
-
-def _base(url: str) -> str:
-    return url.rstrip("/").removesuffix("/slack/events").removesuffix("/slack/oauth_redirect")
 
 
 def template() -> Path:

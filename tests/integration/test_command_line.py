@@ -64,6 +64,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ["audit", "tail", "-n", "0"],
         ["manifest"],
         ["manifest", "--socket-mode", "--oauth"],
+        ["manifest", "--socket-mode", "--url", "https://bot.example.com"],
     ],
 )
 def test_wrong_usage_exits_with_2(wrong: list[str]) -> None:
@@ -193,7 +194,7 @@ MODES = pytest.mark.parametrize(
     [
         ["--url", "https://bot.example.com"],
         ["--url", "https://bot.example.com/slack/events/"],
-        ["--url", "https://bot.example.com", "--oauth"],
+        ["--url", "https://bot.example.com/slack/install", "--oauth"],
         ["--socket-mode"],
         ["--socket-mode", "--command", "/datadog"],
         ["--socket-mode", "--oauth", "--url", "https://bot.example.com/"],

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.domain.errors import InvalidSettings
 from bot.domain.people import Kind
-from bot.settings import Settings, read_settings, require_datadog, require_slack
+from bot.settings import WANTED, Settings, read_settings, require_datadog, require_slack
 
 EVERY = {
     "SLACK_BOT_TOKEN": "xoxb-bot-token",
@@ -118,12 +118,14 @@ def test_settings_show_no_secret() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("PORT", "http-secret", "PORT: "),
-        ("PORT", "70000", "PORT: "),
-        ("LOG_LEVEL", "loud-secret", "LOG_LEVEL: "),
-        ("LOG_FORMAT", "xml-secret", "LOG_FORMAT: "),
-        ("SLACK_COMMAND", "workflow-secret", "SLACK_COMMAND: "),
-        ("AUDIT_CHANNEL", "#audit-secret", "AUDIT_CHANNEL: "),
+        ("PORT", "http-secret", "PORT: not a port. It is a number from 0 to 65535."),
+        ("PORT", "70000", "PORT: not a port. It is a number from 0 to 65535."),
+        ("METRICS_PORT", "-1", "METRICS_PORT: not a port."),
+        ("LOG_LEVEL", "loud-secret", "LOG_LEVEL: it is DEBUG, INFO, WARNING or ERROR."),
+        ("LOG_FORMAT", "xml-secret", "LOG_FORMAT: it is text or json."),
+        ("SLACK_CLIENT_ID", "an-id-secret", "SLACK_CLIENT_ID: not a client id. It is two numbers"),
+        ("SLACK_COMMAND", "workflow-secret", "SLACK_COMMAND: not a slash command."),
+        ("AUDIT_CHANNEL", "#audit-secret", "AUDIT_CHANNEL: not a channel's id (C…)"),
         ("DD_API_URL", "https://evil.example/secret", "DD_API_URL is for a stand-in on this machine only"),
         ("DD_API_URL", "http://127.0.0.1@evil.example", "DD_API_URL is for a stand-in"),
         ("DD_API_URL", "http://localhost.evil.example", "DD_API_URL is for a stand-in"),
@@ -131,7 +133,7 @@ def test_settings_show_no_secret() -> None:
         ("AUDIT_WITNESS_URL", "http://evil.example/secret", "AUDIT_WITNESS_URL has to be https"),
         ("AUDIT_WITNESS_URL", "https://witness.example/secret", "Set AUDIT_SIGNING_KEY; workflow-bot audit keygen makes"),
         ("AUDIT_WITNESS_PATH", "/mnt/secret/heads.jsonl", "Set AUDIT_SIGNING_KEY"),
-        ("AUDIT_WITNESS_DATADOG", "metrics-secret", "AUDIT_WITNESS_DATADOG: "),
+        ("AUDIT_WITNESS_DATADOG", "metrics-secret", "AUDIT_WITNESS_DATADOG: it is logs or events"),
         ("AUDIT_WITNESS_DATADOG", "logs", "AUDIT_WITNESS_DATADOG needs DD_API_KEY"),
         ("ALLOW_ACTORS", "guests", "ALLOW_ACTORS: “guests” is not a kind of person that can be let in. Did you mean “guest”?"),
         ("ALLOW_ACTORS", "everybody", "Known: bot, external, guest."),
@@ -178,6 +180,18 @@ def test_workspaces_and_the_public_address_are_checked() -> None:
     assert "WORKSPACES: “acme” is not the id" in error_of(WORKSPACES="T01ACME acme")
     for url in ("http://bot.example.com", "bot.example.com", "ftp://127.0.0.1"):
         assert "PUBLIC_URL has to be https" in error_of(PUBLIC_URL=url)
+
+
+@pytest.mark.parametrize("page", ["", "/", "/slack", "/slack/install", "/slack/oauth_redirect", "/slack/events/"])
+def test_the_public_address_may_be_that_of_one_of_the_bots_pages(page: str) -> None:
+    for base in ("https://bot.example.com", "https://example.com/bot", "https://slack"):
+        assert read_settings({"PUBLIC_URL": base + page}).public_url == base
+
+
+def test_every_setting_that_can_have_a_wrong_form_says_the_right_one() -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings.model_validate(dict.fromkeys(EVERY, "\0"))
+    assert {detail["loc"][0] for detail in error.value.errors()} == set(WANTED)
 
 
 def test_serving_many_needs_no_bot_token_and_knows_people_by_their_workspace_alone() -> None:
