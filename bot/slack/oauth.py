@@ -21,6 +21,7 @@ from bot.slack.directory import UNREACHABLE
 from bot.slack.ids import SCOPES
 from bot.use_cases.refresh_token import Tokens
 
+OURS = ("bad_client_secret", "invalid_client_id")  # Slack docs: oauth.v2.access; the browser can't help it
 LIMIT = 15.0  # seconds; whoever has a code or a refresh token waits for it
 
 
@@ -54,9 +55,13 @@ class SlackOAuth:
             tokens = _tokens(answer)
             me = await asyncio.wait_for(self._client.auth_test(token=tokens.token), LIMIT)
         except SlackApiError as error:
-            raise Refused(
-                f"Slack did not take what the browser brought back ({error.response.get('error')})."
-            ) from None
+            reason = str(error.response.get("error"))
+            if reason in OURS:
+                raise Refused(
+                    f"The bot's own credentials at Slack are wrong ({reason}), so nothing was installed. Tell whoever"
+                    " operates it."
+                ) from None
+            raise Refused(f"Slack did not take what the browser brought back ({reason}).") from None
         except UNREACHABLE as error:
             raise SlackUnavailable from error
         return Granted(_installation(answer, str(me.get("bot_id") or "")), tokens)

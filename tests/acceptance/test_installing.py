@@ -146,6 +146,18 @@ async def test_a_code_that_slack_does_not_take_installs_nothing(many: Many) -> N
 
 
 @ONE_DATABASE
+async def test_credentials_that_slack_refuses_are_no_fault_of_the_browser(many: Many) -> None:
+    async with browser() as session:
+        url = await many.begin(session, ACME)
+        many.app.client_secret = "changed at Slack"
+        status, page = await many.finish(session, url)
+    assert status == 403
+    assert "own credentials at Slack are wrong" in page
+    assert "whoever operates it" in page
+    assert "what the browser brought back" not in page
+
+
+@ONE_DATABASE
 async def test_installing_again_replaces_the_token_on_every_replica(many: Many) -> None:
     await many.install(ACME)
     many.turn_to(1)

@@ -58,7 +58,9 @@ async def found(many: Many, folder: Path, check: str, state: str, *arguments: st
 async def test_the_only_workspace_is_looked_at_and_the_main_database_beside_it(many: Many, tmp_path: Path) -> None:
     rows = await findings(many, tmp_path, "settings", "database", "slack")
     states = {row["check"]: row["state"] for row in rows}
-    assert states["Schema"] == states["Schema main"] == states[f"Installation {ACME}"] == states["Scopes"] == "ok"
+    assert (
+        states["Schema"] == states["Schema main"] == states[f"Installation {ACME}"] == states[f"Scopes {ACME}"] == "ok"
+    )
     assert [row for row in rows if row["state"] == "fail"] == []
 
 
@@ -68,7 +70,54 @@ async def test_with_several_each_ones_token_and_database_is_looked_at(many: Many
     states = {row["check"]: row["state"] for row in rows}
     for name in (f"Installation {ACME}", f"Installation {BETA}", f"Schema {ACME}", f"Schema {BETA}", "Schema"):
         assert states[name] == "ok", name
-    assert "Scopes" not in states  # they are one workspace's
+    for name in ("SLACK_CLIENT_SECRET", "Clock", f"Scopes {ACME}", f"Scopes {BETA}"):
+        assert states[name] == "ok", name
+    assert [row["check"] for row in rows].count("Clock") == 1
+
+
+async def test_with_several_each_ones_policy_is_told_and_a_healthy_bot_has_nothing_to_mend(
+    many: Many, tmp_path: Path
+) -> None:
+    assert (await many.install(BETA))[0] == 200
+    await many.apply(ACME, {}, [])
+    rows = [row for row in await findings(many, tmp_path, "policy") if row["check"].startswith("Policy in force")]
+    assert [(row["check"], row["state"]) for row in rows] == [
+        (f"Policy in force {ACME}", "ok"),
+        (f"Policy in force {BETA}", "fail"),
+    ]
+    assert f"workflow-bot --workspace {BETA} policy apply" in rows[1]["advice"]
+    await many.apply(BETA, {}, [])
+    assert [row for row in await findings(many, tmp_path) if row["state"] == "fail"] == []
+
+
+@ONE_DATABASE
+async def test_with_several_what_they_share_is_looked_at_once(many: Many, tmp_path: Path) -> None:
+    assert (await many.install(BETA))[0] == 200
+    assert "isn't the secret of the app" in await found(
+        many, tmp_path, "SLACK_CLIENT_SECRET", "fail", "slack", SLACK_CLIENT_SECRET="wrong"
+    )
+    assert "knows no app with the id" in await found(
+        many, tmp_path, "SLACK_CLIENT_SECRET", "fail", "slack", SLACK_CLIENT_ID="1.2"
+    )
+    assert "it is a token" in await found(
+        many, tmp_path, "SLACK_SIGNING_SECRET", "fail", "slack", SLACK_SIGNING_SECRET="xoxb-1"
+    )
+    assert "refuses it (invalid_auth)" in await found(
+        many, tmp_path, "SLACK_APP_TOKEN", "fail", "slack", SLACK_APP_TOKEN="xapp-wrong"
+    )
+    assert "Socket Mode can be opened" in await found(
+        many, tmp_path, "SLACK_APP_TOKEN", "ok", "slack", SLACK_APP_TOKEN=many.app.app_token
+    )
+
+
+@ONE_DATABASE
+async def test_scopes_that_one_workspace_did_not_give_are_named_with_it(many: Many, tmp_path: Path) -> None:
+    assert (await many.install(BETA))[0] == 200
+    many.beta.scopes.discard("files:write")
+    words = await found(many, tmp_path, f"Scopes {BETA}", "fail", "slack")
+    assert "missing: files:write." in words
+    assert "/slack/install" in words
+    await found(many, tmp_path, f"Scopes {ACME}", "ok", "slack")
 
 
 @ONE_DATABASE

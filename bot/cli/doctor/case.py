@@ -121,11 +121,12 @@ async def open_case(all_settings: Settings, environment: Mapping[str, str]) -> C
         policy = compile_policy(source, None)
     except InvalidPolicy as error:
         source, wrong = None, str(error)
-    held = await _held(settings)
+    held = await read_held(settings)
     return Case(settings, environment, source, policy, wrong, held, all_settings, workspace, found)
 
 
-async def _held(settings: Settings) -> Held | None:
+async def read_held(settings: Settings) -> Held | None:
+    """What the database of these settings holds; None where it can't be read or has another schema."""
     url = settings.database_url.get_secret_value()
     try:
         file = sqlite_file(url)

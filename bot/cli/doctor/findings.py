@@ -49,6 +49,7 @@ class Check(StrEnum):
     PUBLIC_URL = "PUBLIC_URL"
     INSTALLATION = "Installation"
     BOT_TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105  # the name of a setting
+    CLIENT_SECRET = "SLACK_CLIENT_SECRET"  # noqa: S105  # the name of a setting
     SCOPES = "Scopes"
     CLOCK = "Clock"
     SIGNING_SECRET = "SLACK_SIGNING_SECRET"  # noqa: S105  # the name of a setting

@@ -9,12 +9,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import connections
+from bot.cli.doctor.app_credentials import check_credentials
 from bot.cli.doctor.asking import REFUSALS, ask
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.clock import compare_clock
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
+from bot.cli.doctor.scopes import check_scopes
 from bot.cli.doctor.workspaces import check_installations
-from bot.cli.manifest import build_manifest
 from bot.domain.errors import InvalidSettings
 from bot.settings import require_slack
 from bot.slack.directory import UNREACHABLE
@@ -23,7 +24,7 @@ from bot.slack.egress import open_session
 says = Says(Area.SLACK)
 
 LATELY = timedelta(hours=1)
-REINSTALL = "Add them at OAuth & Permissions, Scopes, and install the app again."
+REINSTALL = "Then install the app again."
 NEW_TOKEN = "Copy it again from the app's page: OAuth & Permissions, Bot User OAuth Token."  # noqa: S105  # a sentence
 APP_TOKEN = "Make one at Basic Information, App-Level Tokens, with the scope connections:write."  # noqa: S105  # a sentence
 
@@ -32,7 +33,7 @@ async def check_slack(case: Case) -> Findings:
     """Ask Slack. Nothing is posted, and nothing is changed."""
     token = case.settings.slack_bot_token.get_secret_value()
     if case.all.oauth:
-        async for finding in check_installations(case):
+        async for finding in _of_many(case):
             yield finding
         if not case.workspace or not token:
             return
@@ -53,22 +54,37 @@ async def check_slack(case: Case) -> Findings:
             yield _refused_token(refusal)
 
 
+async def _of_many(case: Case) -> Findings:
+    """What many workspaces share, and each one's installation."""
+    async with open_session(case.all.slack_api_url) as session:
+        client = connections.build_client(case.all, session)
+        client.token = None  # what is shared belongs to no workspace
+        async for finding in check_credentials(case, client):
+            yield finding
+        async for finding in _shared(case, client, ""):
+            yield finding
+    async for finding in check_installations(case):
+        yield finding
+
+
+async def _shared(case: Case, client: AsyncWebClient, bot_id: str) -> Findings:
+    """What belongs to the app rather than to a workspace of it."""
+    yield await _app_token(case, client, bot_id) if case.settings.socket_mode else _signing_secret(case)
+    command = _command(case)
+    if command is not None:
+        yield command
+
+
 async def _with_token(case: Case, client: AsyncWebClient, me: Any) -> Findings:
     """What can be asked with a token that Slack takes."""
     if not case.all.oauth:
         yield says.ok(Check.BOT_TOKEN, f"workspace {me.get('team')}, bot {me.get('user')}")
-    headers = {name.lower(): value for name, value in me.headers.items()}
-    clock = compare_clock(says, "Slack", headers.get("date", ""))
-    if clock is not None:
-        yield clock
-    yield _scopes(headers.get("x-oauth-scopes", ""))
-    if case.settings.socket_mode:
-        yield await _app_token(case, client, str(me.get("bot_id")))
-    else:
-        yield _signing_secret(case)
-    command = _command(case)
-    if command is not None:
-        yield command
+        headers = {name.lower(): value for name, value in me.headers.items()}
+        if clock := compare_clock(says, "Slack", headers.get("date", "")):
+            yield clock
+        yield check_scopes(headers, REINSTALL)
+        async for finding in _shared(case, client, str(me.get("bot_id"))):
+            yield finding
     for check in (_admins, _channels, _groups):
         async for finding in check(case, client):
             yield finding
@@ -81,15 +97,6 @@ def _refused_token(refusal: str) -> Finding:
     words = REFUSALS.get(refusal, "it doesn't say why")
     again = " Install the app again." if refusal in ("token_revoked", "account_inactive") else ""
     return says.fail(Check.BOT_TOKEN, f"Slack refuses it ({refusal}): {words}.", f"{again} {NEW_TOKEN}".strip())
-
-
-def _scopes(header: str) -> Finding:
-    granted = {scope.strip() for scope in header.split(",")}
-    wanted = build_manifest("/workflow", None)["oauth_config"]["scopes"]["bot"]
-    missing = sorted(set(wanted) - granted)
-    if missing:
-        return says.fail(Check.SCOPES, f"missing: {', '.join(missing)}.", REINSTALL)
-    return says.ok(Check.SCOPES, f"all {len(wanted)} are granted")
 
 
 async def _app_token(case: Case, client: AsyncWebClient, bot_id: str) -> Finding:
@@ -105,11 +112,15 @@ async def _app_token(case: Case, client: AsyncWebClient, bot_id: str) -> Finding
         if reason == "missing_scope":
             return says.fail(Check.APP_TOKEN, "it has no scope connections:write.", APP_TOKEN)
         return says.fail(Check.APP_TOKEN, f"Slack refuses it ({reason}).", APP_TOKEN)
-    bot, _ = await ask(lambda: client.bots_info(bot=bot_id))
-    app = str(bot["bot"].get("app_id") or "") if bot is not None else ""
+    if case.all.oauth:
+        app = next((one.app_id for one in case.installations if one.is_installed), "")
+    else:
+        bot, _ = await ask(lambda: client.bots_info(bot=bot_id))
+        app = str(bot["bot"].get("app_id") or "") if bot is not None else ""
     others = {one.app_id for one in case.replicas if one.is_alive(case.now())} - {"", app}
     if app and others:
-        found = f"it belongs to the app {', '.join(sorted(others))}, and SLACK_BOT_TOKEN to {app}."
+        other = "SLACK_CLIENT_ID" if case.all.oauth else "SLACK_BOT_TOKEN"
+        found = f"it belongs to the app {', '.join(sorted(others))}, and {other} to {app}."
         return says.fail(Check.APP_TOKEN, found, "Take both from the page of one app.")
     return says.ok(Check.APP_TOKEN, "Socket Mode can be opened")
 

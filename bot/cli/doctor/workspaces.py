@@ -13,6 +13,7 @@ from bot.cli.chosen import token_of
 from bot.cli.doctor.asking import REFUSALS, ask
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
+from bot.cli.doctor.scopes import check_scopes
 from bot.domain.installations import Installation
 from bot.settings import Settings
 from bot.slack.egress import open_session
@@ -104,10 +105,11 @@ async def check_installations(case: Case) -> Findings:
     async with open_session(case.all.slack_api_url) as session:
         for one in installed:
             yield Looking(f"whether Slack takes the token of {one.id}")
-            yield await _installation(case, one, session)
+            async for finding in _installation(case, one, session):
+                yield finding
 
 
-async def _installation(case: Case, one: Installation, session: aiohttp.ClientSession) -> Finding:
+async def _installation(case: Case, one: Installation, session: aiohttp.ClientSession) -> Findings:
     says = Says(Area.SLACK)
     token = token_of(case.all, one)
     if not token:
@@ -115,17 +117,26 @@ async def _installation(case: Case, one: Installation, session: aiohttp.ClientSe
         advice = (
             "Put the old key back behind the new one (ENCRYPTION_KEY=new,old), then: workflow-bot workspaces reseal"
         )
-        return says.fail(Check.INSTALLATION, found, advice, one.id)
+        yield says.fail(Check.INSTALLATION, found, advice, one.id)
+        return
     client = connections.build_client(connections.settings_of(case.all, one.id, token), session)
     answer, refusal = await ask(client.auth_test)
-    if answer is None:
-        if refusal.startswith("no answer"):
-            return says.fail(Check.INSTALLATION, f"Slack can't be reached ({refusal}).", "Check the network.", one.id)
+    if answer is not None:
+        yield _taken(case, one, str(answer.get("user")))
+        yield check_scopes(answer.headers, f"Then: {AGAIN}", one.id)
+    elif refusal.startswith("no answer"):
+        yield says.fail(Check.INSTALLATION, f"Slack can't be reached ({refusal}).", "Check the network.", one.id)
+    else:
         words = REFUSALS.get(refusal, "it doesn't say why")
-        return says.fail(Check.INSTALLATION, f"Slack refuses its token ({refusal}): {words}.", AGAIN, one.id)
+        yield says.fail(Check.INSTALLATION, f"Slack refuses its token ({refusal}): {words}.", AGAIN, one.id)
+
+
+def _taken(case: Case, one: Installation, bot: str) -> Finding:
+    """What there is to say of an installation whose token Slack takes today."""
+    says = Says(Area.SLACK)
     if one.is_near_its_end(case.now()):
         found = f"its token ends at {one.expires_at:%Y-%m-%d %H:%M} UTC, and is not exchanged. {one.trouble}".strip()
         return says.fail(Check.INSTALLATION, found, f"See that a bot serves, and its log. {AGAIN}", one.id)
     if one.trouble:
         return says.fail(Check.INSTALLATION, f"{one.trouble}.", "workflow-bot doctor database says more.", one.id)
-    return says.ok(Check.INSTALLATION, f"{one.name}, bot {answer.get('user')}", one.id)
+    return says.ok(Check.INSTALLATION, f"{one.name}, bot {bot}", one.id)

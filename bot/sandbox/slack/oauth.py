@@ -160,7 +160,9 @@ class LocalSlackApp:
         return web.Response(status=404) if slack is None else await slack.response_urls.handle(request)
 
     def _access(self, params: Json) -> Json:
-        if (params.get("client_id"), params.get("client_secret")) != (self.client_id, self.client_secret):
+        if params.get("client_id") != self.client_id:
+            return {"ok": False, "error": "invalid_client_id"}
+        if params.get("client_secret") != self.client_secret:
             return {"ok": False, "error": "bad_client_secret"}
         if params.get("grant_type") == "refresh_token":
             slack = self._refresh.pop(str(params.get("refresh_token")), None)
