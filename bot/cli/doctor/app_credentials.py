@@ -16,7 +16,10 @@ COPY = "Copy both again from the app's page: Basic Information, App Credentials.
 
 
 async def check_credentials(case: Case, client: AsyncWebClient) -> Findings:
-    """Whether Slack takes client id and secret. It refuses the code only after them (Slack docs: oauth.v2.access)."""
+    """Whether Slack finds fault with client id or secret, or with the code only (Slack docs: errors of oauth.v2.access).
+
+    In which order it looks at them is not documented, so that it takes them is not promised here.
+    """
     yield Looking("whether Slack takes the app's own credentials")
     secret = case.all.slack_client_secret.get_secret_value()
     offered = {"client_id": case.all.slack_client_id, "client_secret": secret, "code": "asked-by-doctor"}
@@ -31,7 +34,7 @@ async def check_credentials(case: Case, client: AsyncWebClient) -> Findings:
         return
     match reason:
         case "invalid_code":
-            yield says.ok(Check.CLIENT_SECRET, "Slack takes it, and SLACK_CLIENT_ID")
+            yield says.ok(Check.CLIENT_SECRET, "Slack finds no fault with it and SLACK_CLIENT_ID")
         case "bad_client_secret":
             found = f"isn't the secret of the app of SLACK_CLIENT_ID ({reason}): nobody can install the bot."
             yield says.fail(Check.CLIENT_SECRET, found, COPY)
