@@ -137,10 +137,11 @@ def prepare_sqlite(engine: sa.Engine, begin: str) -> None:
 
     @event.listens_for(engine, "do_connect")
     def _make(*_: Any) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # SQLite says what is wrong; and its other files take over the mode of this one
-            os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_RDWR, 0o600))
+        # Only where it isn't there: to close a file takes away every lock that this process has on it, and then whoever closes
+        # the database last, as they think, deletes the log with what was committed (sqlite.org/howtocorrupt.html, 2.2).
+        # What else is wrong SQLite says by itself; its other files take over the mode of this one.
+        with contextlib.suppress(OSError):
+            os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

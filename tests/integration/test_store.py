@@ -173,6 +173,20 @@ async def test_two_processes_write_one_chain_on_sqlite(sqlite_url: str, open_sto
     assert len(await whole_chain(open_store(sqlite_url))) == 80
 
 
+def test_another_process_that_comes_and_goes_takes_nothing_from_a_database_that_is_open(sqlite_url: str) -> None:
+    writer, reader = open_engines(sqlite_url)
+    with writer.begin() as first:
+        first.execute(sa.text("CREATE TABLE kept (n INTEGER)"))
+    with reader.connect(), reader.connect():
+        pass  # connections that come later, beside the writer's, which stays open
+    path = sqlite_url.removeprefix("sqlite:///")
+    look = f"import sqlite3; c = sqlite3.connect({path!r}); c.execute('SELECT * FROM kept').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", look], check=True)
+    assert Path(f"{path}-wal").exists()  # whoever takes themselves for the last one deletes it, with what is in it
+    writer.dispose()
+    reader.dispose()
+
+
 async def test_a_database_without_tables_is_told_as_not_recorded(
     empty_database_url: str, open_store: OpenStore
 ) -> None:
