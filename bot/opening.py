@@ -110,14 +110,16 @@ class Opener:
         """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
         try:
             current, newest = migrate.revisions(url)
-            if current == newest or migrate.is_ahead(current):
-                return
-            if current is None or self.migrates:  # an empty one is nobody's yet
-                migrate.upgrade(url, roles=migrate.roles_of(self.settings.database_url.get_secret_value()))
-                return
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise NotRecorded(f"its database can't be reached: {_cause(error)}") from error
+        if current == newest or migrate.is_ahead(current):
+            return
+        if current is not None and not self.migrates:  # an empty one is nobody's yet
+            raise NotRecorded(UPGRADE)
+        try:
+            migrate.upgrade(url, roles=migrate.roles_of(self.settings.database_url.get_secret_value()))
         except (sa.exc.SQLAlchemyError, OSError) as error:
             raise NotRecorded(f"{UPGRADE} ({_cause(error)})") from error
-        raise NotRecorded(UPGRADE)
 
     def token(self, installation: Installation) -> str:
         """Raises UnreadableSecret."""
