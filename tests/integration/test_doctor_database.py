@@ -69,7 +69,7 @@ async def test_a_database_that_is_in_order_is_told_so(well: Installation) -> Non
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://bot@127.0.0.1:1/bot", "Check host, port, name and password in DATABASE_URL"),
+        ("postgresql://bot@127.0.0.1:1/bot", "Check host, port, name, role and password in DATABASE_URL"),
         ("sqlite:///no/such/folder/bot.db", "Run: workflow-bot db upgrade"),
         ("sqlite:///workflows.yml", "Check that it is an SQLite file"),
         ("mysql://bot@127.0.0.1/bot", "Use sqlite:///… or postgresql://…"),
@@ -147,6 +147,10 @@ async def test_a_role_that_may_not_change_the_tables_is_told(postgres_url: str, 
                 as_reader = url.set(username=role, password="x")
                 well.environment["DATABASE_URL"] = as_reader.render_as_string(hide_password=False)
                 assert "permission denied" in await well.finding("Writing", "database")
+                connection.execute(f"ALTER ROLE {role} NOLOGIN")
+                said = await well.finding("Connection", "database")
+                assert "is not permitted to log in. Check host" in said
+                assert "db upgrade" not in said
             finally:
                 connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 

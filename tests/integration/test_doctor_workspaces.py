@@ -223,6 +223,14 @@ async def test_the_port_is_in_order_where_the_bot_answers_there(many: Many, tmp_
 
 @ONE_DATABASE
 async def test_a_plain_id_is_named_once_and_a_policy_file_is_not_asked_for(many: Many, tmp_path: Path) -> None:
-    rows = await findings(many, tmp_path, "settings", "policy", ADMINS=ALICE)
+    rows = await findings(many, tmp_path, "settings", "policy", ADMINS="alice")
     assert [row["state"] for row in rows if row["check"] == "ADMINS"] == ["fail"]
     assert [row["state"] for row in rows if row["check"] == "Policy file"] == ["look"]
+
+
+@ONE_DATABASE
+async def test_nobody_is_said_to_be_missing_while_the_main_database_can_not_be_read(many: Many, tmp_path: Path) -> None:
+    url = "postgresql://bot@127.0.0.1:1/bot"
+    words = await found(many, tmp_path, "Installation", "look", "slack", DATABASE_URL=url)
+    assert "can't be told, as the database can't be read" in words
+    assert "nobody has installed" not in words

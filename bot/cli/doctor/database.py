@@ -37,7 +37,7 @@ async def check_database(case: Case) -> Findings:
     try:
         current, newest = await asyncio.to_thread(migrate.revisions, url)
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0].removesuffix(".")
         yield _unreachable(cause, file)
         return
     yield says.ok(Check.CONNECTION, f"{file}" if file else "Postgres answers")
@@ -82,7 +82,8 @@ def _trail(settings: Settings, held: Held) -> Iterator[Finding]:
 def _unreachable(cause: str, file: Path | None) -> Finding:
     if file is None:
         advice = (
-            "Check host, port, name and password in DATABASE_URL, and that the server runs and lets this machine in."
+            "Check host, port, name, role and password in DATABASE_URL, that the server runs and lets this machine in,"
+            " and that the role may log in."
         )
     else:
         advice = (

@@ -52,7 +52,7 @@ async def check_settings(case: Case) -> Findings:
 def _people(case: Case) -> Iterator[Finding]:
     """Whom settings name. Where many workspaces are served, people and channels are within one."""
     for check, named in ((Check.ADMINS, case.all.admins), (Check.AUDITORS, case.all.auditors)):
-        odd = [word for word in named if not PERSON.fullmatch(word)]
+        odd = [word for word in named if not PERSON.fullmatch(word) and ("/" in word or not case.all.oauth)]
         if odd:
             yield says.look(check, f"{', '.join(odd)}: not the form of a person's id, so it is nobody's.", ID)
     if case.all.oauth and not case.workspace:

@@ -70,7 +70,7 @@ async def check_databases(case: Case) -> Findings:
             there = file is None or file.exists()
             current, newest = await asyncio.to_thread(migrate.revisions, url) if there else (None, "")
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0].removesuffix(".")
             yield says.fail(Check.SCHEMA, f"can't be read: {cause}.", "See what DATABASE_URL leads to.", name)
             continue
         if current is None:
@@ -100,6 +100,9 @@ async def check_installations(case: Case) -> Findings:
     if removed is not None:
         found = f"it was removed at {removed.removed_at:%Y-%m-%d %H:%M} UTC: {removed.trouble}."
         yield says.look(Check.INSTALLATION, found, AGAIN, removed.id)
+    elif not case.installations and case.held is None:
+        found = "who has installed the bot can't be told, as the database can't be read."
+        yield says.look(Check.INSTALLATION, found, "See the database's checks.")
     elif not installed:
         yield says.look(Check.INSTALLATION, "nobody has installed the bot yet.", "Open /slack/install at its address.")
     async with open_session(case.all.slack_api_url) as session:
