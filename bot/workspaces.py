@@ -102,7 +102,7 @@ class Workspaces:
                     await self._compare(found, before)
                     await self._tell_of_departures([one for one in found if not one.is_installed])
             except NotRecorded as error:
-                log.error("the installed workspaces can't be looked up: %s", error)
+                log.error("the installed workspaces can't be looked up: %s", error.cause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pace.INSTALLATIONS)
 
@@ -115,7 +115,7 @@ class Workspaces:
                 ):
                     await refresh_token(one, exchange, self._opener.sealer, self._store)
             except NotRecorded as error:
-                log.error("tokens can't be refreshed: %s", error)
+                log.error("tokens can't be refreshed: %s", error.cause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pace.INSTALLATIONS)
 

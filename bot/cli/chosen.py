@@ -14,6 +14,7 @@ from bot.domain.installations import Installation, is_workspace_id
 from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.condition import sqlite_file
+from bot.storage.engine import cause_of
 from bot.storage.installations import all_installations
 from bot.use_cases.refresh_token import TOKEN
 
@@ -72,8 +73,7 @@ def _insist_on_database(settings: Settings, workspace_id: str) -> None:
         if migrate.is_there(url):
             return
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise NotRecorded(f"The database can't be read: {cause.removesuffix('.')}. Check DATABASE_URL.") from error
+        raise NotRecorded(f"The database can't be read: {cause_of(error)}. Check DATABASE_URL.") from error
     if workspace_id:
         raise NotRecorded(
             f"{workspace_id} has no database yet. As the owner of the database, run: workflow-bot db upgrade"
@@ -106,9 +106,9 @@ def installations(settings: Settings) -> list[Installation]:
         with engine.connect() as connection:
             return all_installations(connection) if migrate.revision_of(connection) else []
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise NotRecorded(
-            f"The main database can't say which workspaces there are: {cause} Check DATABASE_URL; run: workflow-bot db upgrade"
+            f"The main database can't say which workspaces there are: {cause_of(error)}. Check DATABASE_URL; where the tables"
+            " are behind, run: workflow-bot db upgrade"
         ) from error
     finally:
         engine.dispose()

@@ -22,7 +22,7 @@ from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.backup import back_up, insist_on_new
 from bot.storage.condition import sqlite_file
-from bot.storage.engine import parse_url, schema_of, workspace_url
+from bot.storage.engine import cause_of, parse_url, schema_of, workspace_url
 from bot.storage.move import check_target
 from bot.storage.move import move as move_rows
 
@@ -66,9 +66,8 @@ def role(name: str) -> None:
         for workspace in _there(settings).values():
             migrate.make_bot_role(workspace.database_url.get_secret_value(), name)
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
         raise NotRecorded(
-            f"The role could not be set up: {str(cause).strip().splitlines()[0]}"
+            f"The role could not be set up: {cause_of(error)}."
             " Run this as the owner of the tables, who may make roles; or make the role first, and run this again."
         ) from error
     done = "Made the role" if made else "The role"
@@ -85,9 +84,8 @@ def upgrade_schema(settings: Settings, roles: Collection[str] = ()) -> None:
     try:
         migrate.upgrade(url, roles=roles)
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
         raise NotRecorded(
-            f"The database can't be brought up to date: {str(cause).strip().splitlines()[0]}"
+            f"The database can't be brought up to date: {cause_of(error)}."
             " Check DATABASE_URL, that the server runs, and that the bot may create tables."
         ) from error
 
@@ -251,5 +249,4 @@ def _database_words(what: str = "Nothing was moved") -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise NotRecorded(f"{what}: {str(cause).strip().splitlines()[0]}") from error
+        raise NotRecorded(f"{what}: {cause_of(error)}.") from error

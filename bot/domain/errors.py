@@ -43,6 +43,10 @@ class InvalidPolicy(WorkflowBotError):
 class NotRecorded(WorkflowBotError):
     """The bot could not write this down, so nothing was started. Try again in a moment."""
 
+    def __init__(self, message: str | None = None, *, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or str(self)  # for a log: nobody waits for an answer there
+
 
 class UnreadableSecret(WorkflowBotError):
     """The secret inputs can't be read any more: the key they were sealed with has changed. Nothing was started."""

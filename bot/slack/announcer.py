@@ -91,7 +91,7 @@ class Announcer:
                 await self._post_due()
                 pause = pace.POLL
             except NotRecorded as error:
-                log.error("the outbox can't be worked on, trying again in %.0f s: %s", pause, error)
+                log.error("the outbox can't be worked on, trying again in %.0f s: %s", pause, error.cause)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
             if last:
                 if self._tasks:
@@ -125,7 +125,7 @@ class Announcer:
         try:
             await self._guard(work)
         except NotRecorded as error:
-            log.error("what was told to Slack could not be noted, so it may be told again: %s", error)
+            log.error("what was told to Slack could not be noted, so it may be told again: %s", error.cause)
 
     async def _guard(self, work: Coroutine[Any, Any, T]) -> T | None:
         try:

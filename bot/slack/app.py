@@ -16,6 +16,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.logger.messages import (
+    info_default_oauth_settings_loaded,
+    warning_client_prioritized_and_token_skipped,
+)
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -38,6 +42,8 @@ Table = Mapping[tuple[str, str], Listener]
 
 # Under these names they go along in Bolt's context: the workspace's switchboard, and the seconds that finding it took.
 SWITCHBOARD, SPENT = "workflow_bot_switchboard", "workflow_bot_spent"
+
+MISREAD = {info_default_oauth_settings_loaded(), warning_client_prioritized_and_token_skipped()}
 
 log = logging.getLogger(__name__)
 
@@ -225,6 +231,7 @@ def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | N
             bot_token=admitted.token,
         )
 
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_true_here)
     app = AsyncApp(
         name="workflow-bot",
         # Without the token: Bolt would warn that it ignores one, as `authorize` tells it.
@@ -236,6 +243,11 @@ def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | N
     )
     app.use(LastMiddleware(heard, gone))
     return app
+
+
+def _is_true_here(record: logging.LogRecord) -> bool:
+    """Bolt looks into the environment by itself, and takes what it finds for what it is to use."""
+    return record.getMessage() not in MISREAD
 
 
 def _late_answer(kind: str) -> str | dict[str, Any]:

@@ -132,6 +132,11 @@ def postgres_arguments(options: str) -> dict[str, Any]:
     }
 
 
+def cause_of(error: BaseException) -> str:
+    """What the database said, on one line and without a full stop."""
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0].removesuffix(".")
+
+
 def prepare_sqlite(engine: sa.Engine, begin: str) -> None:
     """Take transactions into our own hands: with the driver's default five increments at once lost four, without an error."""
 

@@ -25,6 +25,7 @@ from bot.storage.approvals import ApprovalRows
 from bot.storage.audit import AuditRows, append
 from bot.storage.authenticators import AuthenticatorRows
 from bot.storage.catalogue import CatalogueRows
+from bot.storage.engine import cause_of
 from bot.storage.installations import InstallationRows
 from bot.storage.locks import LockRows
 from bot.storage.outbox import OutboxRows
@@ -186,7 +187,7 @@ class SqlStore:
             results = await self._in_writer(group)
         except Exception as error:
             if isinstance(error, NotRecorded):
-                log.warning("the database did not commit, trying once more: %s", error)
+                log.warning("the database did not commit, trying once more: %s", error.cause)
             for waiting in group:
                 await self._commit_alone(waiting)
             return
@@ -245,6 +246,6 @@ def _database_errors(what: str) -> Any:
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        log.error("database %s failed: %s: %s", what, type(cause).__name__, str(cause).split("\n")[0][:200])
-        raise NotRecorded from error
+        cause = f"{type(getattr(error, 'orig', None) or error).__name__}: {cause_of(error)[:200]}"
+        log.error("database %s failed: %s", what, cause)
+        raise NotRecorded(cause=cause) from error

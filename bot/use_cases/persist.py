@@ -24,6 +24,6 @@ async def persist(store: Store, work: Callable[[Writing], T]) -> T:
         try:
             return await store.write(work)
         except NotRecorded as error:
-            log.error("an answer could not be recorded, trying again in %.1f s: %s", pause, error)
+            log.error("an answer could not be recorded, trying again in %.1f s: %s", pause, error.cause)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)

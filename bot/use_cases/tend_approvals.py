@@ -36,7 +36,7 @@ async def tend(store: Store, announce: Callable[[], None], stopping: asyncio.Eve
                 announce()
             pause = pace.POLL
         except NotRecorded as error:
-            log.error("can't look for due approvals, trying again in %.0f s: %s", pause, error)
+            log.error("can't look for due approvals, trying again in %.0f s: %s", pause, error.cause)
             pause = min(pace.LONGEST_PAUSE, pause * 2)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause)

@@ -85,7 +85,7 @@ class RunWorker:
                     await self._take_due()
                 pause = pace.POLL
             except NotRecorded as error:
-                log.error("can't look for due runs, trying again in %.0f s: %s", pause, error)
+                log.error("can't look for due runs, trying again in %.0f s: %s", pause, error.cause)
                 pause = min(pace.LONGEST_PAUSE, pause * 2)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)

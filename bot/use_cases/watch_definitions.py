@@ -63,7 +63,7 @@ async def watch(datadog: Accounts, recompile: Recompile, store: Store, stopping:
                 await _compare(entry, datadog, recompile, store)
             COME_ROUND.get()()
         except NotRecorded as error:
-            log.warning("the catalogue could not be compared with Datadog: %s", error)
+            log.warning("the catalogue could not be compared with Datadog: %s", error.cause)
 
 
 async def _compare(entry: CatalogueEntry, datadog: Accounts, recompile: Recompile, store: Store) -> None:

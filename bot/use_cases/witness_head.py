@@ -29,7 +29,7 @@ async def tell_heads(store: Store, sign: Sign, witnesses: Mapping[str, Tell], st
         try:
             await _tell_due(store, sign, witnesses, early=last)
         except NotRecorded as error:
-            log.error("the head of the audit trail could not be witnessed: %s", error)
+            log.error("the head of the audit trail could not be witnessed: %s", error.cause)
         if last:
             return
         with contextlib.suppress(TimeoutError):

@@ -109,7 +109,7 @@ async def test_where_the_database_can_not_be_read_every_command_is_answered_in_w
 
 @OUTAGES
 async def test_datadogs_answer_is_kept_until_the_database_is_back(
-    scene: Scene, impatient: None, outage: Outage
+    scene: Scene, impatient: None, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.datadog.faults.execute_delay = 0.5
     await scene.alice.command(OPS, RUN)
@@ -127,6 +127,7 @@ async def test_datadogs_answer_is_kept_until_the_database_is_back(
     assert len(scene.payloads) == 1
     assert await scene.acts() == ["requested", "launching", "launched", "ended"]
     await scene.told(scene.alice, "*succeeded after")
+    assert "so nothing was started" not in caplog.text  # words for people; a loop logs the database's
 
 
 async def test_a_connection_that_the_database_has_ended_costs_nobody_a_request(scene: Scene) -> None:

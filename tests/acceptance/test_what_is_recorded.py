@@ -195,7 +195,7 @@ async def test_each_start_records_the_settings_that_loosen_something(
         process = await start(tmp_path, "serve", **environment)
         assert process.stderr is not None
         async with asyncio.timeout(30):
-            while b"ready: listening" not in await process.stderr.readline():
+            while b"listening to Slack" not in await process.stderr.readline():
                 pass
         process.terminate()
         _, rest = await process.communicate()

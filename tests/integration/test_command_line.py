@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -109,6 +110,9 @@ async def test_a_database_that_cannot_be_used_is_said_so_without_its_password(tm
     assert "DATABASE_URL" in ended.words
     assert "hunter2" not in ended.words
     assert "Traceback" not in ended.words
+    assert re.search(r"[^.] (Check|Use|Write) ", ended.words) is None, (
+        ended.words
+    )  # sentences end before the next begins
 
 
 async def test_runs_and_the_trail_are_printed_for_people_and_for_scripts(

@@ -47,8 +47,27 @@ async def test_the_bot_starts_answers_and_stops_cleanly(around: Surroundings, tm
     words = "".join(lines) + rest.decode()
     assert "stopped" in words
     assert "Traceback" not in words
+    assert "slack_bolt" not in words  # what it makes of our environment is not so
     for secret in (around.slack.signing_secret, around.slack.bot_token, around.datadog.api_key, around.datadog.app_key):
         assert secret not in words
+
+
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+async def test_a_slack_that_is_away_at_the_start_is_told_when_it_is_back(around: Surroundings, tmp_path: Path) -> None:
+    around.slack.faults.fail("auth.test", status=503, times=2)
+    process = await start(tmp_path, "serve", **around.environment)
+    assert process.stderr is not None
+    said = ""
+    try:
+        while "Slack answers: workspace" not in said:
+            line = await asyncio.wait_for(process.stderr.readline(), 30)
+            assert line, said
+            said += line.decode()
+    finally:
+        process.terminate()
+        await process.communicate()
+    away, listening, back = (said.index(words) for words in ("Slack does not answer", "listening to", "Slack answers"))
+    assert away < listening < back
 
 
 @pytest.mark.parametrize("wrong", ["SLACK_SIGNING_SECRET", "DD_APP_KEY", "SLACK_BOT_TOKEN"])

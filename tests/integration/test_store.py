@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -191,10 +192,11 @@ async def test_a_database_without_tables_is_told_as_not_recorded(
     empty_database_url: str, open_store: OpenStore
 ) -> None:
     store = open_store(empty_database_url)
-    with pytest.raises(NotRecorded):
-        await store.read(lambda tx: tx.policy_version())
-    with pytest.raises(NotRecorded):
-        await store.write(_record("one"))
+    for ask in (store.read(lambda tx: tx.policy_version()), store.write(_record("one"))):
+        with pytest.raises(NotRecorded) as error:
+            await ask
+        assert "nothing was started" in str(error.value)  # a person's words; a log has the database's
+        assert re.search(r"no such table|does not exist", error.value.cause)
 
 
 def _take_away(path: Path) -> None:
