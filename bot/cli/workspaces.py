@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
 
 from bot import connections
 from bot.cli.chosen import installations, token_of
-from bot.cli.output import format_option, load_all_settings, print_json, print_table, sentences, wait_for, words
+from bot.cli.output import format_option, load_all_settings, output, print_json, print_table, sentences, wait_for, words
 from bot.domain.errors import NotRecorded, Refused, UnreadableSecret, WorkflowBotError
 from bot.domain.installations import Installation
+from bot.domain.replicas import Replica
 from bot.opening import tell_removed
 from bot.settings import Settings
 from bot.use_cases.telemetry import Telemetry
@@ -27,7 +29,8 @@ def workspaces() -> None:
 @sentences
 def list_workspaces(form: str) -> None:
     """Everybody who has installed the bot, those that were removed too."""
-    found = installations(load_all_settings())
+    settings = load_all_settings()
+    found = [replace(one, trouble=_trouble(settings, one)) for one in installations(settings)]
     if form == "json":
         for one in found:
             print_json(
@@ -46,6 +49,9 @@ def list_workspaces(form: str) -> None:
         return
     rows = [[one.id, one.name, f"{one.installed_at:%Y-%m-%d %H:%M}", one.installed_by, _state(one)] for one in found]
     print_table(["ID", "Name", "Installed (UTC)", "By", "State"], rows, empty="Nobody has installed the bot yet.")
+    for one in found:
+        if one.trouble:
+            output.print(f"{one.id}  {_state(one)}: {one.trouble}", markup=False)
 
 
 @workspaces.command()
@@ -72,8 +78,11 @@ def remove(workspace_id: str) -> None:
 def reseal() -> None:
     """Seal all tokens with the newest ENCRYPTION_KEY, so that the ones behind it can be taken away."""
     settings = load_all_settings()
-    done, busy, lost = wait_for(_reseal(settings))
+    done, busy, lost, serving = wait_for(_reseal(settings))
     words.print(f"Sealed the tokens of {done} workspace(s) anew.")
+    if done and serving:
+        since = ", ".join(f"{one.host} (since {one.started_at:%Y-%m-%d %H:%M} UTC)" for one in serving)
+        words.print(f"These serve: {since}. Restart each that was started without the new key: it can't read them.")
     if busy:
         words.print(f"Those of {', '.join(busy)} are being exchanged just now. Run this again in a minute.")
     if lost:
@@ -85,11 +94,17 @@ def reseal() -> None:
         raise SystemExit(1)
 
 
+def _trouble(settings: Settings, one: Installation) -> str:
+    if one.token and not token_of(settings, one):
+        return "its token can't be read: ENCRYPTION_KEY is not the one that it was sealed with"
+    return one.trouble
+
+
 def _state(one: Installation) -> str:
     if not one.is_installed:
-        return f"removed: {one.trouble}"
+        return "removed"
     if one.trouble:
-        return one.trouble
+        return "in trouble"
     return "token is about to expire" if one.is_near_its_end(datetime.now(UTC)) else "installed"
 
 
@@ -110,11 +125,12 @@ async def _remove(settings: Settings, known: Installation) -> tuple[str, str]:
     return reason, ""
 
 
-async def _reseal(settings: Settings) -> tuple[int, list[str], list[str]]:
-    """How many were sealed, which were being changed, and which no key opens."""
+async def _reseal(settings: Settings) -> tuple[int, list[str], list[str], list[Replica]]:
+    """How many were sealed, which were being changed, which no key opens, and who serves them meanwhile."""
     sealer = connections.build_sealer(settings)
     done, busy, lost = 0, [], []
     async with connections.open_store(settings) as store:
+        serving = await store.read(lambda tx: [one for one in tx.replicas() if one.is_alive(tx.now)])
         for one in await store.read(lambda tx: tx.installations()):
             if not one.token:
                 continue
@@ -127,4 +143,4 @@ async def _reseal(settings: Settings) -> tuple[int, list[str], list[str]]:
                 done += 1
             else:
                 busy.append(one.id)
-    return done, busy, lost
+    return done, busy, lost, serving
