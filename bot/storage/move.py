@@ -80,7 +80,7 @@ def check_target(url: str) -> None:
 
 def _insist_on_right(target: sa.Connection, schema: str | None) -> None:
     """The right to make tables there. A schema that the role may not even look into is none to it."""
-    asked = {"schema": schema or target.execute(sa.text("SELECT current_schema()")).scalar()}
+    asked = {"schema": schema or target.execute(sa.text("SELECT current_schema()")).scalar() or "public"}
     owner = target.execute(_OWNER_OF_ANOTHERS, asked).scalar()
     if owner:
         raise Refused(
