@@ -22,6 +22,7 @@ from bot.observability import SHAPES, hide_in_logs
 from bot.settings import Settings
 from bot.slack.installed import identity
 from bot.storage import migrate
+from bot.storage.engine import cause_of
 from bot.storage.sealing import FernetSealer
 from bot.storage.store import SqlStore
 from bot.use_cases.note_installation import note_installation
@@ -111,7 +112,7 @@ class Opener:
         try:
             current, newest = migrate.revisions(url)
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise NotRecorded(f"its database can't be reached: {_cause(error)}") from error
+            raise NotRecorded(f"its database can't be reached: {cause_of(error)}") from error
         if current == newest or migrate.is_ahead(current):
             return
         if current is not None and not self.migrates:  # an empty one is nobody's yet
@@ -119,7 +120,7 @@ class Opener:
         try:
             migrate.upgrade(url, roles=migrate.roles_of(self.settings.database_url.get_secret_value()))
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise NotRecorded(f"{UPGRADE} ({_cause(error)})") from error
+            raise NotRecorded(f"{UPGRADE} ({cause_of(error)})") from error
 
     def token(self, installation: Installation) -> str:
         """Raises UnreadableSecret."""
@@ -158,10 +159,6 @@ async def tell_removed(
         if not await apart(migrate.is_current, url):
             raise NotRecorded(UPGRADE)
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise NotRecorded(f"its database can't be read ({_cause(error)}).") from error
+        raise NotRecorded(f"its database can't be read ({cause_of(error)}).") from error
     async with open_store(own) as store:
         await note_installation(removed, store)
-
-
-def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

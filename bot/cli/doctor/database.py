@@ -17,6 +17,7 @@ from bot.domain.errors import InvalidSettings, UnreadableSecret
 from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.condition import network_file_system, refuses_writing, sqlite_file, waits_for_the_disk
+from bot.storage.engine import cause_of
 
 says = Says(Area.DATABASE)
 
@@ -37,8 +38,7 @@ async def check_database(case: Case) -> Findings:
     try:
         current, newest = await asyncio.to_thread(migrate.revisions, url)
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0].removesuffix(".")
-        yield _unreachable(cause, file)
+        yield _unreachable(cause_of(error), file)
         return
     yield says.ok(Check.CONNECTION, f"{file}" if file else "Postgres answers")
     yield _schema(current, newest, case.workspace)

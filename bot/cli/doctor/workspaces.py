@@ -19,6 +19,7 @@ from bot.settings import Settings
 from bot.slack.egress import open_session
 from bot.storage import migrate
 from bot.storage.condition import sqlite_file
+from bot.storage.engine import cause_of
 
 AGAIN = "Have an admin there open /slack/install again; nothing else is lost."
 NO_DATABASE = "there is no database for it yet, so it is not served."
@@ -70,8 +71,7 @@ async def check_databases(case: Case) -> Findings:
             there = file is None or file.exists()
             current, newest = await asyncio.to_thread(migrate.revisions, url) if there else (None, "")
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0].removesuffix(".")
-            yield says.fail(Check.SCHEMA, f"can't be read: {cause}.", "See what DATABASE_URL leads to.", name)
+            yield says.fail(Check.SCHEMA, f"can't be read: {cause_of(error)}.", "See what DATABASE_URL leads to.", name)
             continue
         if current is None:
             yield says.fail(Check.SCHEMA, NO_DATABASE, UPGRADE, name)
