@@ -13,6 +13,8 @@ from bench.load import Job
 from bench.measurement import Measurement, Row, Scenario, Side, measurement
 from bench.processes import Program, load
 
+NUMBERS = 100_000  # of requests that a measurement may make; they have eight digits, so 999 measurements have their own
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -50,13 +52,13 @@ class Arena:
 
     def measure(self, contender: Contender, people: int, seconds: float, fastest: int) -> Measurement:
         """One side, once. `fastest` bounds the requests a second."""
-        limit = max(people, int(fastest * seconds))
+        limit = min(NUMBERS, max(people, int(fastest * seconds)))
         job = Job(
             port=contender.program.port,
             people=people,
             seconds=seconds,
             limit=limit,
-            first=next(self.next_number) * 1_000_000 % 100_000_000,
+            first=next(self.next_number) * NUMBERS,
             text=contender.text,
             view=contender.view,
             waits_for_message=contender.waits_for_message,
