@@ -89,6 +89,7 @@ async def serve(arguments: dict[str, Any]) -> None:
         )
         entry = compiled.entries[0]
         memory = FormMemory(entry.name, "CHANNEL", entry.definition_hash, "NONCE")
+        bootstrap.settle()
         ready(port, view=workflow_form(entry, memory))
         await stopping.wait()
 

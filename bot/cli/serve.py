@@ -81,6 +81,7 @@ async def _serve(settings: Settings, overrides: dict[str, str], migrates: bool) 
                 log.info(
                     "metrics on http://%s:%d/metrics", settings.metrics_host or settings.host, settings.metrics_port
                 )
+            bootstrap.settle()
             log.info("listening to Slack on %s; health on http://%s:%d/healthz", door, settings.host, port)
             await stop.wait()
             if greeting is not None:
