@@ -35,20 +35,20 @@ def _bare(comment: str) -> bool:
 @pytest.mark.parametrize(
     ("comment", "bare"),
     [
-        ("# noqa", True),
-        ("# noqa: S608", True),
-        ("# noqa: S608 - names are constants", False),
-        ("# type: ignore", True),
-        ("# type: ignore[arg-type]", True),
-        ("# type: ignore[arg-type]  # the stub is older than the library", False),
-        ("# type: ignore[arg-type]  # as above", False),
-        ("# pragma: no cover", True),
-        ("# ruff: noqa", True),
-        ("# why this is so", False),
+        ("noqa", True),
+        ("noqa: S608", True),
+        ("noqa: S608 - names are constants", False),
+        ("type: ignore", True),
+        ("type: ignore[arg-type]", True),
+        ("type: ignore[arg-type]  # the stub is older than the library", False),
+        ("type: ignore[arg-type]  # as above", False),
+        ("pragma: no cover", True),
+        ("ruff: noqa", True),
+        ("why this is so", False),
     ],
 )
 def test_a_suppression_needs_a_rule_and_a_reason(comment: str, bare: bool) -> None:
-    assert _bare(comment) is bare
+    assert _bare(f"# {comment}") is bare
 
 
 def test_no_suppression_is_without_a_reason() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -188,21 +187,6 @@ async def test_a_move_that_stops_half_way_says_what_is_there_and_how_to_clear_it
     assert f"{BETA}: The audit trail is not one chain" in ended.words
     assert "take them away there: DROP SCHEMA workspace_t01acme CASCADE" in ended.words
     postgres_server.drop(target)
-
-
-@pytest.fixture
-def role(postgres_server: DatabaseServer) -> Iterator[str]:
-    name = f"bot_{uuid.uuid4().hex[:12]}"
-    yield name
-    with psycopg.connect(postgres_server._url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-
-
-@pytest.fixture
-def owned(postgres_server: DatabaseServer, role: str) -> Iterator[str]:
-    url = postgres_server.migrated()
-    yield url
-    postgres_server.drop(url)
 
 
 @pytest.mark.postgres

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,28 +17,9 @@ from bot.sandbox.slack import LocalSlack
 from bot.sandbox.world import World, open_world
 from bot.storage import migrate
 from tests.acceptance.scene import until, words
-from tests.databases import DatabaseServer
 from tests.integration.command_line import command
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def role(postgres_server: DatabaseServer) -> Iterator[str]:
-    """A name that no role of the server has; the role is gone afterwards."""
-    name = f"bot_{uuid.uuid4().hex[:12]}"
-    yield name
-    with psycopg.connect(postgres_server._url, autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-
-
-@pytest.fixture
-def owned(postgres_server: DatabaseServer, role: str) -> Iterator[str]:
-    """The owner's URL of a migrated database, dropped before the role, which has rights in it."""
-    url = postgres_server.migrated()
-    yield url
-    postgres_server.drop(url)
 
 
 def as_role(url: str, role: str) -> str:
