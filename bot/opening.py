@@ -42,9 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Opened:
-    """One that is open, or being opened, or was not to be opened lately. `ready` holds it, or the error."""
+    """One that is open, or being opened, or was not to be opened lately. `ready` holds it, or the error; `again`: an attempt
+    before this one has failed."""
 
     installation: Installation
+    again: bool = False
     ready: asyncio.Future[Workspace] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     failed_at: float | None = None
@@ -52,6 +54,11 @@ class Opened:
     @property
     def is_served(self) -> bool:
         return self.failed_at is None and self.ready.done() and self.ready.exception() is None
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """It could not be opened. That it is tried again just now mends nothing yet."""
+        return self.failed_at is not None or (self.again and not self.ready.done())
 
 
 @dataclass(frozen=True, slots=True)

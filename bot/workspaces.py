@@ -86,7 +86,7 @@ class Workspaces:
                 return known
         if known is not None:
             known.closing.set()
-        opened = self._open[installation.id] = Opened(installation)
+        opened = self._open[installation.id] = Opened(installation, again=known is not None and known.is_in_trouble)
         task = asyncio.create_task(self._serve(opened), name=f"workspace {installation.id}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -151,7 +151,7 @@ class Workspaces:
 
     def unserved(self) -> int:
         """How many have installed the bot and can't be served. Whoever may know why looks into the log, or asks doctor."""
-        return sum(one.failed_at is not None for one in self._open.values())
+        return sum(one.is_in_trouble for one in self._open.values())
 
     async def _compare(self, installations: list[Installation], before: set[str]) -> None:
         """`before` were open when the installations were asked for: what was opened since is not in them."""

@@ -69,7 +69,7 @@ async def ask_for(scene: Scene, command: str = RUN) -> str:
 
 async def asked(scene: Scene, person: Person, channel: str = REVIEWS) -> Json:
     """What the person was asked, once they were."""
-    return await person.wait_for_message(channel, lambda m: "asks to run" in words(m) and not m["thread_ts"], timeout=8)
+    return await person.wait_for_message(channel, lambda m: "asks to run" in words(m) and not m["thread_ts"])
 
 
 async def shown(scene: Scene, person: Person, *texts: str, channel: str = REVIEWS) -> str:

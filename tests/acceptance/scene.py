@@ -86,13 +86,13 @@ class Scene:
 
     async def told(self, person: Person, *texts: str, channel: str = OPS) -> str:
         """Wait until the bot has said all of this in one message that the person can see; returns all its words."""
-        message = await person.wait_for_message(channel, lambda m: all(text in words(m) for text in texts), timeout=8)
+        message = await person.wait_for_message(channel, lambda m: all(text in words(m) for text in texts))
         return words(message)
 
     async def told_privately(self, person: Person, *texts: str, channel: str = OPS) -> str:
         """The same, in a message that only this person sees."""
         message = await person.wait_for_message(
-            channel, lambda m: m["ephemeral_to"] == person.id and all(text in words(m) for text in texts), timeout=8
+            channel, lambda m: m["ephemeral_to"] == person.id and all(text in words(m) for text in texts)
         )
         return words(message)
 
@@ -131,7 +131,7 @@ class Scene:
         return [seen.status for seen in self.datadog.requests if seen.method == "POST"]
 
 
-async def until(look: Callable[[], Awaitable[T | None]], timeout: float = 10) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], timeout: float = 30) -> T:
     """What `look` finds, once it finds something true. Raises TimeoutError."""
     async with asyncio.timeout(timeout):
         while not (found := await look()):  # noqa: ASYNC110  # a database has no event to wait for

@@ -78,13 +78,18 @@ async def test_cancelled_is_said_only_when_datadog_shows_it(scene: Scene, watchf
 async def test_a_run_that_ends_before_the_cancellation_takes_hold_is_not_called_cancelled(
     scene: Scene, watchful: None
 ) -> None:
-    scene.datadog._instance_routes._cancel_seconds = 30
-    await offer_lasting(scene, seconds=1.5)
+    scene.datadog._instance_routes._cancel_seconds = 1000
+    await offer_lasting(scene)
     await scene.alice.command(OPS, RUN)
     await is_running(scene)
 
     await scene.alice.press("Cancel")
 
+    async def passed_on() -> bool:
+        return _cancels(scene) == 1
+
+    await until(passed_on)
+    scene.datadog.let_pass(60)
     await scene.told(scene.alice, "*succeeded after")
     await scene.only_run(State.SUCCEEDED)
 
@@ -196,7 +201,7 @@ async def test_a_look_that_is_under_way_does_not_put_a_cancellation_off(
 
 @ONE_DATABASE
 async def test_asking_twice_changes_nothing_and_is_answered(scene: Scene, watchful: None) -> None:
-    scene.datadog._instance_routes._cancel_seconds = 3
+    scene.datadog._instance_routes._cancel_seconds = 10
     await offer_lasting(scene)
     await scene.alice.command(OPS, RUN)
     run = await is_running(scene)
@@ -205,6 +210,7 @@ async def test_asking_twice_changes_nothing_and_is_answered(scene: Scene, watchf
     await scene.alice.command(OPS, f"/workflow cancel {run.id}")
 
     await scene.told_privately(scene.alice, "is being cancelled already")
+    scene.datadog.let_pass(10)
     await scene.told(scene.alice, "was *cancelled after")
     assert _cancels(scene) == 1
     assert (await scene.acts()).count("cancel asked") == 1
@@ -233,7 +239,7 @@ async def test_a_run_that_is_not_there_is_not_cancelled(scene: Scene, text: str,
 
 
 async def test_a_refusal_of_datadog_is_told_and_the_run_goes_on(scene: Scene, watchful: None) -> None:
-    await offer_lasting(scene, seconds=3.0)
+    await offer_lasting(scene)
     await scene.alice.command(OPS, RUN)
     await is_running(scene)
     scene.datadog.faults.status, scene.datadog.faults.on = 403, "cancel"
@@ -246,6 +252,7 @@ async def test_a_refusal_of_datadog_is_told_and_the_run_goes_on(scene: Scene, wa
     assert "It could not be cancelled." in words(live(scene))
     assert "can't see" not in words(live(scene))
     assert _cancels(scene) == 1
+    scene.datadog.let_pass(60)
     await scene.told(scene.alice, "*succeeded after")
 
 

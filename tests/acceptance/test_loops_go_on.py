@@ -59,10 +59,14 @@ async def test_a_run_is_told_to_its_end_though_a_loop_falls_over(
 async def test_a_change_in_datadog_is_noticed_though_the_comparing_falls_over(surprised: Break, scene: Scene) -> None:
     (workflow_id,) = scene.datadog._workflows
     failures = surprised("entries")
+
+    async def fallen_over() -> bool:  # before there is anything to notice: a look may be under way
+        return len(failures) == 3
+
+    await until(fallen_over)
     scene.datadog.change_workflow(workflow_id, published=False)
 
     async def noticed() -> bool:
         return "definition changed" in await scene.acts()
 
     await until(noticed)
-    assert len(failures) == 3

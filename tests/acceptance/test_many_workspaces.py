@@ -57,7 +57,7 @@ def workflow(datadog: LocalDatadog, name: str, **behaviour: Any) -> Json:
 
 
 async def told(person: Person, *texts: str, channel: str = OPS) -> str:
-    message = await person.wait_for_message(channel, lambda m: all(text in words(m) for text in texts), timeout=10)
+    message = await person.wait_for_message(channel, lambda m: all(text in words(m) for text in texts))
     return words(message)
 
 

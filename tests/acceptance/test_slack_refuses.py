@@ -38,10 +38,13 @@ async def test_where_the_channel_is_closed_to_the_bot_the_requester_is_told_dire
 async def test_a_channel_closed_while_the_run_goes_on_has_its_message_go_on_with_the_requester(
     scene: Scene, watchful: None, code: str
 ) -> None:
-    await offer_lasting(scene, seconds=0.6, steps=("Drain traffic", "Restart pods"))
+    await offer_lasting(scene, steps=("Drain traffic", "Restart pods"))
     await scene.alice.command(OPS, RUN)
     await is_running(scene)
     scene.slack.faults.fail("chat.update", code, times=1)
+    scene.datadog.let_pass(60)
+    await scene.told(scene.alice, "so I tell you here", channel=scene.alice.dm)
+    scene.datadog.let_pass(60)
 
     told = await scene.told(scene.alice, "so I tell you here", "*succeeded after", channel=scene.alice.dm)
 
@@ -59,10 +62,11 @@ async def test_a_channel_closed_while_the_run_goes_on_has_its_message_go_on_with
 async def test_a_channel_closed_right_before_the_end_has_the_end_told_to_the_requester(
     scene: Scene, watchful: None, code: str
 ) -> None:
-    await offer_lasting(scene, seconds=0.3)
+    await offer_lasting(scene)
     await scene.alice.command(OPS, RUN)
     await is_running(scene)
     scene.slack.faults.fail("chat.postMessage", code, times=1)
+    scene.datadog.let_pass(60)
 
     await scene.told(scene.alice, "succeeded after", channel=scene.alice.dm)
     assert "*succeeded after" in words(live(scene))

@@ -106,12 +106,13 @@ async def test_a_span_tells_neither_a_person_nor_a_channel_nor_what_was_typed(
 async def test_another_replica_adds_to_the_trace_of_the_request(
     scene: Scene, collector: Collector, watchful: None, slack: LocalSlack, datadog: LocalDatadog
 ) -> None:
-    await offer_lasting(scene, seconds=1.5)
+    await offer_lasting(scene)
     await scene.alice.command(OPS, RUN)
     run = await scene.only_run(State.RUNNING)
     async with Collector() as other:
         more = {"OTEL_EXPORTER_OTLP_ENDPOINT": other.url, "AUDIT_CHANNEL": AUDIT}
         async with open_world(slack, datadog, scene.database_url, environment=more):
+            datadog.let_pass(60)
             await scene.only_run(State.SUCCEEDED)
 
             async def joined() -> bool:

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.runs import Run, State
 from bot.sandbox.world import world_environment
 from tests.acceptance.scene import ALICE, BOTH_DOORS, ONE_DATABASE, OPS, Scene, until, words
-from tests.acceptance.steps import RUN, live, offer_lasting, replies
+from tests.acceptance.steps import RUN, is_running, live, offer_lasting, replies
 from tests.integration.command_line import Ended, command
 
 
@@ -22,7 +22,7 @@ def searching(watchful: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @BOTH_DOORS
 async def test_a_lost_run_is_told_found_and_followed_to_its_end(scene: Scene, searching: None) -> None:
-    await offer_lasting(scene, seconds=2.5, outputs={"pods": 6})
+    await offer_lasting(scene, outputs={"pods": 6})
     scene.datadog.faults.fail_after_accept = "drop"
 
     await scene.alice.command(OPS, RUN)
@@ -33,6 +33,7 @@ async def test_a_lost_run_is_told_found_and_followed_to_its_end(scene: Scene, se
     assert "The bot searches Datadog for it and will not send it again" in told
     assert "wait before you ask anew" in told
     await scene.told(scene.alice, "is running for", scene.datadog.executions[0].instance_id)
+    scene.datadog.let_pass(60)
     await scene.told(scene.alice, "*succeeded after", '{"pods": 6}')
     assert len(scene.payloads) == 1
     assert await scene.acts() == ["requested", "launching", "unknown", "resolved", "ended"]
@@ -42,7 +43,7 @@ async def test_a_lost_run_is_told_found_and_followed_to_its_end(scene: Scene, se
 
 
 async def test_the_requester_is_told_of_the_loss_and_of_the_end(scene: Scene, searching: None) -> None:
-    await offer_lasting(scene, seconds=2.5)
+    await offer_lasting(scene)
     scene.datadog.faults.fail_after_accept = "500"
 
     await scene.alice.command(OPS, RUN)
@@ -54,6 +55,8 @@ async def test_the_requester_is_told_of_the_loss_and_of_the_end(scene: Scene, se
         return any("succeeded after" in words(m) for m in replies(scene))
 
     await until(lost)
+    await is_running(scene)
+    scene.datadog.let_pass(60)
     await until(ended)
     assert all(words(m).count(f"<@{ALICE}>") == 1 for m in replies(scene))
     assert len(replies(scene)) == 2

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.workspace_page import ALICE, AUDIT, BOB, CARA, OPS, REVIEWS, WorkspacePage
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 def _ask(workspace: WorkspacePage, reason: str, *, glass: bool = False) -> Locator:

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.workspace_page import ALICE, OPS, WorkspacePage
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 def run_restart(workspace: WorkspacePage, reason: str) -> Locator:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.workspace_page import ALICE, BOB, OPS, WorkspacePage
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 def test_a_value_that_one_may_not_choose_is_not_offered(workspace: WorkspacePage) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.workspace_page import ALICE, AUDIT, BOB, OPS, WorkspacePage
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

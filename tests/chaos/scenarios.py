@@ -14,6 +14,7 @@ import psycopg
 import sqlalchemy as sa
 
 from bot import connections
+from bot.domain.runs import State
 from bot.sandbox.datadog.workflows import make_spec
 from bot.sandbox.slack.input_state import ClientRefused
 from bot.storage.tables import runs, workflows
@@ -100,17 +101,23 @@ async def ask_again(case: Case) -> None:
     await case.busy.type_a_command("quick", "C01OPS")
 
 
-def tamper(**changes: object) -> Callable[[Case], Awaitable[None]]:
-    """Change the run's row as nothing but a hand in the database would, and after a while change `account` back."""
+def tamper(once: State | None = None, **changes: object) -> Callable[[Case], Awaitable[None]]:
+    """Change the run's row as nothing but a hand in the database would, once it is in that state, and after a while
+    change `account` back."""
 
     async def act(case: Case) -> None:
         name = await run_id(case)
         async with connections.open_store(case.company.settings) as store:
 
+            async def in_state() -> bool:
+                (run,) = await store.read(lambda tx: tx.runs(1))
+                return once in (None, run.state)
+
             async def set_to(values: dict[str, object]) -> None:
                 update = sa.update(runs).where(runs.c.id == name).values(**values)
                 await store.write(lambda tx: tx.connection.execute(update))
 
+            await until(in_state)
             await set_to(changes)
             if "account" in changes:
                 await asyncio.sleep(2.0)
@@ -259,7 +266,12 @@ SCENARIOS = [
     Scenario("changed in Datadog meanwhile", changed_in_datadog),
     Scenario("channel closed while it runs", act=close_the_channel, workflow="two-steps"),
     Scenario("channel closed at the end", act=close_the_thread, workflow="two-steps"),
-    Scenario("lost, keys gone", datadog(**LOST), tamper(launched_at=None)),
+    Scenario(
+        "lost, keys gone",
+        datadog(**LOST),
+        tamper(once=State.UNKNOWN, launched_at=None),
+        hurry={PACE + "SEARCHES": (3.0, 0.5, 0.5, 0.5)},
+    ),
     Scenario("too long limited", datadog(status=429, on="execute"), wait(2.5), hurry={PACE + "PATIENCE": 1.0}),
     Scenario("paused before the call", hurry={PACE + "CALL_LIMIT": 1.55, PACE + "PATIENCE": 1.5}),
     Scenario("no keys", no_account),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -202,8 +203,11 @@ async def test_where_the_bot_may_make_no_schema_the_installation_waits_for_the_o
         assert (status, "It can’t be used yet" in page, "workflow-bot db upgrade" in page) == (200, True, True)
         ack = await many.acme.person(ALICE).command(OPS, "/workflow help")
         assert "not ready for this workspace yet" in ack.body
-        async with browser() as session, session.get(f"{many.replicas[0].url}/readyz") as answer:
-            assert (answer.status, "can't be served" in (await answer.json())["attention"]) == (200, True)
+        async with browser() as session:
+            for _ in range(20):  # also while it is being tried again
+                async with session.get(f"{many.replicas[0].url}/readyz") as answer:
+                    assert (answer.status, "can't be served" in (await answer.json())["attention"]) == (200, True)
+                await asyncio.sleep(0.02)
         doctor = await command(tmp_path, "doctor", "database", "slack", **many.as_in(""))
         assert "its owner has to run" in " ".join(doctor.output.split())
         as_owner = many.as_in("") | {"DATABASE_URL": owned}

@@ -49,9 +49,9 @@ async def test_the_bot_does_all_its_work_as_the_role(world: World, owned: str, r
     await alice.command(demo.OPS, "/workflow run restart-service service=checkout reason=test")
     await alice.wait_for_message(demo.OPS, lambda m: "*succeeded after" in words(m), timeout=20)
     await alice.command(demo.OPS, "/workflow lock restart-service a deploy for 1h")
-    await alice.wait_for_message(demo.OPS, lambda m: ":lock:" in words(m), timeout=8)
+    await alice.wait_for_message(demo.OPS, lambda m: ":lock:" in words(m))
     await alice.command(demo.OPS, "/workflow unlock restart-service")
-    await alice.wait_for_message(demo.OPS, lambda m: ":unlock:" in words(m), timeout=8)
+    await alice.wait_for_message(demo.OPS, lambda m: ":unlock:" in words(m))
 
     async def told() -> bool:
         posts = json.dumps(world.slack.messages(demo.AUDIT))

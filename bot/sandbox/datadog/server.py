@@ -59,7 +59,7 @@ class RequestSeen:
 class LocalDatadog:
     """A Datadog organisation on loopback; use it as `async with LocalDatadog() as dd`.
 
-    `clock` (seconds) drives the progress of instances, so a test can let time pass without waiting.
+    `clock` (seconds) drives the progress of instances; `let_pass` moves it on, so a test need not wait for them.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class LocalDatadog:
         self.executions: list[Execution] = []
         self._intake = IntakeRoutes()
         self.requests: list[RequestSeen] = []
-        self._port, self._clock = port, clock
+        self._port, self._clock, self._passed = port, clock, 0.0
         self._workflows: dict[str, StoredWorkflow] = {}
         self._workflow_routes = WorkflowRoutes(self._workflows)
         self._instance_routes = InstanceRoutes(
-            self._workflows, self._faults, clock, cancel_seconds, self._note_execution
+            self._workflows, self._faults, self._now, cancel_seconds, self._note_execution
         )
         self._runner: web.AppRunner | None = None
 
@@ -91,6 +91,13 @@ class LocalDatadog:
     def url(self) -> str:
         """Where it listens, once started."""
         return self._instance_routes.url
+
+    def let_pass(self, seconds: float) -> None:
+        """Move every instance on by so many seconds, at once."""
+        self._passed += seconds
+
+    def _now(self) -> float:
+        return self._clock() + self._passed
 
     @property
     def faults(self) -> Faults:

@@ -139,7 +139,7 @@ class Person:
         """Cancel the top modal, or close the whole stack (×)."""
         await self._client.close(self.id, self._top(), all_of_them=all_of_them)
 
-    async def wait_for_view(self, wanted: Callable[[Json], Any] = bool, timeout: float = 5) -> Json:
+    async def wait_for_view(self, wanted: Callable[[Json], Any] = bool, timeout: float = 30) -> Json:
         """The top modal, once it is as wanted.
 
         Raises:
@@ -152,7 +152,7 @@ class Person:
 
         return await self._ws.wait_for(look, timeout, f"a view for {self.id} (at first {self._shown()})")
 
-    async def wait_for_home(self, wanted: Callable[[Json], Any] = bool, timeout: float = 5) -> Json:
+    async def wait_for_home(self, wanted: Callable[[Json], Any] = bool, timeout: float = 30) -> Json:
         """The Home, once it is as wanted. Raises TimeoutError."""
 
         def look() -> Json | None:
@@ -161,7 +161,7 @@ class Person:
 
         return await self._ws.wait_for(look, timeout, f"a Home for {self.id}")
 
-    async def wait_for_message(self, channel: str, wanted: Callable[[Json], Any] = bool, timeout: float = 5) -> Json:
+    async def wait_for_message(self, channel: str, wanted: Callable[[Json], Any] = bool, timeout: float = 30) -> Json:
         """The newest message of the bot in the channel that is as wanted and visible to this person.
 
         Raises:
