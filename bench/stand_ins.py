@@ -75,7 +75,8 @@ class StandIns:
         token = str(int(found[1])) if found else channel
         for watcher in self.watchers:
             watcher.write(f"{token}\n".encode())
-        return _json({"ok": True, "channel": channel, "ts": f"{self.messages}.000100", "method": method})
+        posted = {"channel": channel, "ts": f"{self.messages}.000100"}
+        return _json({"ok": True, "method": method, "view": {"id": "V0BENCH"}, **posted})
 
     async def take_orders(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the benchmark's own."""

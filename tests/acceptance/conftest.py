@@ -119,6 +119,12 @@ async def trails_are_complete(scene: Scene) -> None:
         assert await until(look, 3) == [""]
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy with other tests, no window comes first where nothing is slow."""
+    monkeypatch.setattr("bot.slack.listeners.modal.SOON", 1.3)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the bot does again after seconds, it does after moments."""

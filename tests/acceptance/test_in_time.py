@@ -28,6 +28,7 @@ def _slow_database(scene: Scene, monkeypatch: pytest.MonkeyPatch, seconds: float
     store = scene.world.bot.store
     monkeypatch.setattr(store, "read", _slow(store.read, seconds))
     monkeypatch.setattr(store, "write", _slow(store.write, seconds))
+    monkeypatch.setattr("bot.slack.listeners.modal.SOON", seconds / 2)
 
 
 @BOTH_DOORS

@@ -61,6 +61,7 @@ async def test_in_whichever_order_slack_tells_the_token_is_erased_and_no_replica
     )
     assert "is not installed in this workspace" in ack.body
     await until(lambda: _all_serve(many, False))
+    await many.wait_for_act(ACME, "workspace removed")
     assert await many.acts(ACME) == ["workspace installed", "workspace removed"]
 
 
@@ -72,6 +73,7 @@ async def _all_serve(many: Many, wanted: bool) -> bool:
 async def test_coming_back_goes_on_with_what_was_there_and_a_late_event_does_no_harm(many: Many) -> None:
     late = many.app.departure(many.acme, "app_uninstalled")
     await many.app.uninstall(many.acme)
+    await many.wait_for_act(ACME, "workspace removed")
     late["event_time"] -= 60
     assert (await many.install(ACME))[0] == 200
     await many.acme.delivery.send_event(late)  # Slack repeats an event after minutes

@@ -194,7 +194,7 @@ async def test_each_start_records_the_settings_that_loosen_something(
     for _ in range(2):
         process = await start(tmp_path, "serve", **environment)
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"listening to Slack" not in await process.stderr.readline():
                 pass
         process.terminate()

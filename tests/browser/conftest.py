@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from tests.browser.sandbox_process import SandboxProcess, started_sandbox
 from tests.browser.workspace_page import WorkspacePage, open_browser
 
-LIMIT = 15_000  # milliseconds until a wait counts as failed; a busy machine is slow
+LIMIT = 30_000  # milliseconds until a wait counts as failed; a busy machine is slow
 
 
 @pytest.fixture(scope="module")

@@ -320,11 +320,11 @@ async def test_a_bot_that_serves_says_so_and_takes_its_word_back_when_it_stops(w
         well.environment["SLACK_APP_TOKEN"] = well.slack.app_token
     process = await start(well.folder, "serve", **well.environment)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "ok" not in {r["state"] for r in await well.doctor("serving") if r["check"] == "Replicas"}:
                 assert process.returncode is None
         process.terminate()
-        await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.wait_for(process.communicate(), 60)
     finally:
         if process.returncode is None:
             process.kill()

@@ -27,7 +27,7 @@ async def test_the_bot_starts_answers_and_stops_cleanly(around: Surroundings, tm
     lines: list[str] = []
     try:
         while not (ready := re.search(r"health on (http\S+)/healthz", lines[-1] if lines else "")):
-            line = await asyncio.wait_for(process.stderr.readline(), 30)
+            line = await asyncio.wait_for(process.stderr.readline(), 60)
             assert line, lines
             lines.append(line.decode())
         async with aiohttp.ClientSession() as session:
@@ -38,7 +38,7 @@ async def test_the_bot_starts_answers_and_stops_cleanly(around: Surroundings, tm
             async with session.post(f"{ready[1]}/slack/events", data="command=/workflow") as answer:
                 assert answer.status == 401
         process.send_signal(signal.SIGTERM)
-        _, rest = await asyncio.wait_for(process.communicate(), 30)
+        _, rest = await asyncio.wait_for(process.communicate(), 60)
     finally:
         if process.returncode is None:
             process.kill()
@@ -60,7 +60,7 @@ async def test_a_slack_that_is_away_at_the_start_is_told_when_it_is_back(around:
     said = ""
     try:
         while "Slack answers: workspace" not in said:
-            line = await asyncio.wait_for(process.stderr.readline(), 30)
+            line = await asyncio.wait_for(process.stderr.readline(), 60)
             assert line, said
             said += line.decode()
     finally:
@@ -81,7 +81,7 @@ async def test_the_bot_does_not_start_without_what_it_needs(wrong: str, tmp_path
 
 async def test_the_bot_does_not_start_for_a_site_without_workflows(around: Surroundings, tmp_path: Path) -> None:
     process = await start(tmp_path, "serve", **{**around.environment, "DD_SITE": "ddog-gov.com"})
-    _, words = await asyncio.wait_for(process.communicate(), 30)
+    _, words = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     assert b"doesn't support Workflow Automation" in words
     assert b"Traceback" not in words
@@ -102,6 +102,6 @@ async def test_a_port_that_can_not_be_opened_is_a_sentence(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = await start(tmp_path, "serve", **around.environment | {"HOST": host, setting: port})
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
     last = told.decode().splitlines()[-1]
     assert (process.returncode, last.startswith(f"{setting} {port} "), last.endswith(words)) == (1, True, True), told

@@ -18,8 +18,8 @@ from bot.slack.directory import UNREACHABLE
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
 
-# Content that is ready this soon needs no "loading" before it; the trigger has time for either.
-SOON = 0.35  # seconds
+# Content that is ready this soon needs no "loading" before it: nobody minds the wait, and the trigger has time for either.
+SOON = 0.8  # seconds
 
 log = logging.getLogger(__name__)
 
