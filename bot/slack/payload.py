@@ -7,9 +7,9 @@ Slack sends null for much that doesn't apply, so null passes wherever a field ma
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -124,13 +124,30 @@ def read_body(raw: bytes, content_type: str) -> dict[str, Any]:
     """
     if content_type == JSON:
         return read_payload(raw)
-    try:
-        fields = dict(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS))
-    except ValueError as error:  # not UTF-8 once or twice, or too many fields
-        raise Malformed from error
+    fields = _read_form(raw)
     if "payload" in fields:
         return read_payload(fields["payload"])
     return checked(fields)
+
+
+def _read_form(raw: bytes) -> dict[str, str]:
+    """The fields of a form. Raises Malformed where they are too many, or no UTF-8."""
+    if raw.count(b"&") >= FIELDS:
+        raise Malformed
+    pairs = (part.partition(b"=") for part in raw.split(b"&") if part)
+    try:
+        return {_unquoted(name): _unquoted(value) for name, _, value in pairs}
+    except UnicodeDecodeError as error:
+        raise Malformed from error
+
+
+def _unquoted(text: bytes) -> str:
+    """What a form writes as `%41` is `=41` in quoted-printable, which the standard library reads in C: by urllib a submission
+    of 3 kB takes 160 µs, longer than all else until the listener. Slack sends no `%` that isn't the beginning of one."""
+    text = text.replace(b"+", b" ")
+    if b"%" in text:
+        text = binascii.a2b_qp(text.replace(b"=", b"%3D").replace(b"%", b"="))
+    return text.decode()
 
 
 def read_payload(text: str | bytes) -> dict[str, Any]:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.slack.payload import FORM, JSON, Malformed, checked, read_body
+from bot.slack.payload import FORM, JSON, Malformed, _Part, checked, read_body
 
+FIELDS_WITH_A_SHAPE = {*_Part.__struct_fields__, "payload"}
 VIEW = {"id": "V1", "callback_id": "x", "private_metadata": "", "state": {"values": {"b": {"a": {"value": None}}}}}
 
 
@@ -94,6 +95,16 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
 def test_what_is_no_form_is_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):
         read_body(raw, FORM)
+
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+@given(st.dictionaries(TEXT.filter(lambda name: name not in FIELDS_WITH_A_SHAPE), TEXT, max_size=5))
+@example({"a=b&c": "50 % + a\r\n =41 \\x41 ü \N{PARTY POPPER}"})
+def test_a_form_says_what_was_written_into_it(fields: dict[str, str]) -> None:
+    assert read_body(urlencode(fields).encode(), FORM) == fields
+    assert read_body(urlencode(fields, quote_via=quote).encode(), FORM) == fields
 
 
 @given(st.binary(max_size=200), st.sampled_from([FORM, JSON]))
