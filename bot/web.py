@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from bot.port import guarded, plain
 from bot.slack.heard import Heard
 from bot.slack.payload import FORM, JSON, Malformed, read_body
-from bot.slack.signature import Signature, looks_signed
+from bot.slack.signature import Signature, read_signed
 
 BODY_LIMIT = 1_000_000  # bytes; Slack's largest payloads, views of 250 kB, are well below
 BODY_SECONDS = 3.0  # that a body may take: Slack waits no longer for the answer
@@ -70,12 +69,13 @@ class SlackDoor:
 
     async def events(self, request: web.Request) -> web.Response:
         """One request of Slack's, or what pretends to be one."""
-        if not looks_signed(request.headers):
+        signed = read_signed(request.headers)
+        if signed is None:
             raise web.HTTPUnauthorized
         if request.content_type not in (FORM, JSON):
             raise web.HTTPUnsupportedMediaType
         raw = await self._read(request)
-        if not self._signature.is_on(raw, request.headers):
+        if not self._signature.is_on(raw, signed):
             self._heard.refusal()
             raise web.HTTPUnauthorized
         try:
@@ -83,16 +83,15 @@ class SlackDoor:
         except Malformed:
             log.warning("a signed request is none that Slack sends, and is refused")
             raise web.HTTPBadRequest from None
-        headers = {name: value for name, value in request.headers.items() if name.lower().startswith("x-slack-retry-")}
         # To Bolt it is like one that came over a socket: checked and read already.
-        bolt_request = AsyncBoltRequest(mode="socket_mode", body=payload, headers=dict(headers))
-        return _answer(await self._app.async_dispatch(bolt_request))
+        return _answer(await self._app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=payload)))
 
     async def _read(self, request: web.Request) -> bytes:
         """The body. Raises an HTTPException where it is too large, too slow, or broken off."""
-        place = contextlib.nullcontext() if request.content.is_eof() else self._reading
+        if request.content.is_eof():  # it came with its headers, so there is nothing to wait for
+            return await request.read()
         try:
-            async with asyncio.timeout(BODY_SECONDS), place:
+            async with asyncio.timeout(BODY_SECONDS), self._reading:
                 return await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout from None

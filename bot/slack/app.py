@@ -15,6 +15,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.logger.messages import (
     info_default_oauth_settings_loaded,
@@ -59,7 +60,7 @@ class Switchboard:
 
     async def answer(self, body: Mapping[str, Any], spent: float = 0.0) -> BoltResponse:
         """What Slack is answered, within its time, of which so many seconds are spent."""
-        began, key, outcome = time.perf_counter(), address(body), "in time"
+        began, key = time.perf_counter(), address(body)
         listener = self._table.get(key)
         if listener is None:
             self._telemetry.answered(key[0], "nobody", time.perf_counter() - began)
@@ -68,13 +69,14 @@ class Switchboard:
         task = asyncio.create_task(self._work(key, listener, incoming))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        limit = asyncio.get_running_loop().call_later(ACK_LIMIT - spent, _answer_late, incoming.reply, key[0])
         try:
-            await asyncio.wait_for(asyncio.shield(incoming.reply.answered), ACK_LIMIT - spent)
-        except TimeoutError:
-            if incoming.reply.ack(_late_answer(key[0])):
-                outcome = "late"
+            answer = await incoming.reply.answered
+        finally:
+            limit.cancel()
+        outcome = "late" if incoming.reply.is_late else "in time"
         self._telemetry.answered(key[0], outcome, time.perf_counter() - began)
-        return incoming.reply.answered.result()
+        return answer
 
     async def drain(self, seconds: float) -> None:
         """Wait for the work that has been acknowledged already; what isn't done by then is cancelled."""
@@ -128,6 +130,33 @@ class Admitted:
 Admit = Callable[[AsyncBoltContext], Awaitable[Admitted]]
 # Slack says that the app, or its token, is gone; for these Bolt asks nobody.
 Gone = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Authorize(AsyncAuthorize):
+    """Bolt's question who we are where a request comes from. A plain function would be handed whatever it names as its
+    arguments, which costs more than the answer."""
+
+    def __init__(self, admit: Admit) -> None:
+        self._admit = admit
+
+    async def __call__(self, *, context: AsyncBoltContext, **_: Any) -> AuthorizeResult | None:
+        """None where that can't be known at the moment."""
+        context["response_url"] = None  # to which Bolt would post where nobody is admitted, wherever that leads
+        began = time.perf_counter()
+        try:
+            admitted = await self._admit(context)
+        except SlackUnavailable:
+            log.error("a request could not be authorized: Slack does not answer auth.test")
+            return None
+        context[SWITCHBOARD], context[SPENT] = admitted.switchboard, time.perf_counter() - began
+        me = admitted.me
+        return AuthorizeResult(
+            enterprise_id=me.enterprise_id if me else None,
+            team_id=me.team_id if me else None,
+            bot_user_id=me.bot_user_id if me else None,
+            bot_id=me.bot_id if me else None,
+            bot_token=admitted.token,
+        )
 
 
 class LastMiddleware(AsyncMiddleware):
@@ -211,26 +240,6 @@ def address(body: Mapping[str, Any]) -> tuple[str, str]:
 def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | None) -> AsyncApp:
     """Bolt with everything it reads from the environment given explicitly, and our own authorize: no call per request."""
 
-    async def authorize(
-        context: AsyncBoltContext,
-    ) -> AuthorizeResult | None:  # Bolt's type has no None, its code takes one
-        context["response_url"] = None  # to which Bolt would post where nobody is admitted, wherever that leads
-        began = time.perf_counter()
-        try:
-            admitted = await admit(context)
-        except SlackUnavailable:
-            log.error("a request could not be authorized: Slack does not answer auth.test")
-            return None
-        context[SWITCHBOARD], context[SPENT] = admitted.switchboard, time.perf_counter() - began
-        me = admitted.me
-        return AuthorizeResult(
-            enterprise_id=me.enterprise_id if me else None,
-            team_id=me.team_id if me else None,
-            bot_user_id=me.bot_user_id if me else None,
-            bot_id=me.bot_id if me else None,
-            bot_token=admitted.token,
-        )
-
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_true_here)
     app = AsyncApp(
         name="workflow-bot",
@@ -238,7 +247,7 @@ def build_app(client: AsyncWebClient, admit: Admit, heard: Heard, gone: Gone | N
         client=AsyncWebClient(base_url=client.base_url, session=client.session),
         signing_secret="",
         request_verification_enabled=False,  # the HTTP door has done it; over a socket there is nothing to verify
-        authorize=authorize,  # type: ignore[arg-type]  # see above
+        authorize=Authorize(admit),  # type: ignore[arg-type]  # Bolt's type has a plain function, its code takes either
         user_facing_authorize_error_message="The bot can't reach Slack at the moment. Try again in a moment.",
     )
     app.use(LastMiddleware(heard, gone))
@@ -250,14 +259,14 @@ def _is_true_here(record: logging.LogRecord) -> bool:
     return record.getMessage() not in MISREAD
 
 
-def _late_answer(kind: str) -> str | dict[str, Any]:
+def _answer_late(reply: Reply, kind: str) -> None:
     match kind:
         case "view_submission":
-            return {"response_action": "update", "view": recording()}
+            reply.late({"response_action": "update", "view": recording()})
         case "block_suggestion":
-            return {"options": []}
+            reply.late({"options": []})
         case _:
-            return ""
+            reply.late("")
 
 
 def _answer_for_nobody(key: tuple[str, str]) -> BoltResponse:

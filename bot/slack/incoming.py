@@ -23,6 +23,7 @@ class Reply:
     """The answer to one request: given once, by the listener in time or by the switchboard when time is up."""
 
     answered: asyncio.Future[BoltResponse] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    is_late: bool = False
 
     def ack(self, body: str | Mapping[str, Any] = "") -> bool:
         """Answer Slack. False where it has been answered already: then what was to be said must go another way."""
@@ -30,6 +31,10 @@ class Reply:
             return False
         self.answered.set_result(BoltResponse(status=200, body=body if isinstance(body, str) else dict(body)))
         return True
+
+    def late(self, body: str | Mapping[str, Any]) -> None:
+        """Time is up: answer for the listener, unless it has."""
+        self.is_late = self.ack(body)
 
     def fail(self) -> None:
         """Have Slack send it again later, which it does with events alone."""
