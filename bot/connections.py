@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import httpx
 from pydantic import SecretStr
 
 from bot.datadog.accounts import Accounts, Load
@@ -41,7 +40,7 @@ class Lines:
     """The connections of a process: one pool to Slack, one to Datadog, and whom both are told of."""
 
     slack: aiohttp.ClientSession
-    datadog: httpx.AsyncClient
+    datadog: aiohttp.ClientSession
     telemetry: Telemetry
 
 
@@ -107,7 +106,7 @@ async def open_datadog(
 
 
 async def read_accounts(
-    settings: Settings, http: httpx.AsyncClient, load: Load, site: Site | None, telemetry: Telemetry | None = None
+    settings: Settings, http: aiohttp.ClientSession, load: Load, site: Site | None, telemetry: Telemetry | None = None
 ) -> Accounts:
     """The clients of all Datadog accounts, over one pool of connections. Raises InvalidSettings for a site it can't use.
 
