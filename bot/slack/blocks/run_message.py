@@ -1,19 +1,12 @@
-"""A run's one message in the channel: who, what, inputs, each step as it happens, the end, and what can be done now."""
+"""A run's one message in the channel: who, what, inputs, each step as it happens, the end, and what can be done now.
+
+It is drawn at each step of each run, and written as Slack takes it: slack_sdk's models look through all that they have for
+what they should check, which took longer than all else about the message. That Slack takes it is a test.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-
-from slack_sdk.models.blocks import (
-    ActionsBlock,
-    Block,
-    ButtonElement,
-    ConfirmObject,
-    ContextBlock,
-    InteractiveElement,
-    MarkdownTextObject,
-    SectionBlock,
-)
 
 from bot.domain.approvals import Standing
 from bot.domain.inputs import as_text
@@ -26,7 +19,8 @@ from bot.slack.ids import Action
 SHOWN_INPUTS = 20  # more than that are counted, and the audit record holds them all
 SHOWN_OUTPUTS = 1000  # characters; the thread has more, or all as a file
 
-Rendered = tuple[str, list[dict[str, Any]]]
+Block = dict[str, Any]
+Rendered = tuple[str, list[Block]]
 
 
 def run_message(run: Run, link: str | None, standing: Standing | None = None) -> Rendered:
@@ -36,14 +30,14 @@ def run_message(run: Run, link: str | None, standing: Standing | None = None) ->
     blocks: list[Block] = [_section(part) for part in parts if part]
     buttons = _buttons(run, link)
     if buttons:
-        blocks.append(ActionsBlock(block_id=f"run:{run.id}", elements=buttons))
+        blocks.append({"type": "actions", "block_id": f"run:{run.id}", "elements": buttons})
     facts = [f"Run {code(run.id)}"]
     if run.instance_id:
         facts.append(f"instance {code(run.instance_id)}")
     facts.append(moment(run.launched_at or run.created_at))
-    blocks.append(ContextBlock(elements=[MarkdownTextObject(text=" · ".join(facts))]))
+    blocks.append({"type": "context", "elements": [_mrkdwn(" · ".join(facts))]})
     text = f"{escape(cut(run.title, 150))}: {state_words(run)}, asked for by {person(run.user_id)}"
-    return text, [block.to_dict() for block in blocks]
+    return text, blocks
 
 
 def opening_message(run: Run) -> Rendered:
@@ -52,11 +46,28 @@ def opening_message(run: Run) -> Rendered:
     Were the bot killed before it had noted where it posted, this would stay behind, and claim nothing.
     """
     text = f"{escape(cut(run.title, 150))} was asked for by {person(run.user_id)}: run {code(run.id)}"
-    return text, [_section(text).to_dict()]
+    return text, [_section(text)]
 
 
-def _section(text: str) -> SectionBlock:
-    return SectionBlock(text=MarkdownTextObject(text=cut(text, SECTION)))
+def _section(text: str) -> Block:
+    return {"type": "section", "text": _mrkdwn(cut(text, SECTION))}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    return {"type": "mrkdwn", "text": text}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": True}
+
+
+def _button(text: str, action: Action, **more: Any) -> dict[str, Any]:
+    return {"type": "button", "text": _plain(text), "action_id": action, **more}
+
+
+def _confirm(title: str, text: str, confirm: str, deny: str, **more: Any) -> dict[str, Any]:
+    words = {"title": _plain(title), "text": _mrkdwn(text), "confirm": _plain(confirm), "deny": _plain(deny)}
+    return {**words, **more}
 
 
 def _headline(run: Run) -> str:
@@ -125,29 +136,18 @@ def _unknown(run: Run) -> str:
     )
 
 
-def _buttons(run: Run, link: str | None) -> list[InteractiveElement]:
-    buttons: list[InteractiveElement] = []
+def _buttons(run: Run, link: str | None) -> list[dict[str, Any]]:
+    buttons = []
     if link and run.instance_id:
-        buttons.append(ButtonElement(text="Open in Datadog", action_id=Action.OPEN_IN_DATADOG, url=link))
+        buttons.append(_button("Open in Datadog", Action.OPEN_IN_DATADOG, url=link))
     if run.state is State.AWAITING_APPROVAL:
-        sure = ConfirmObject(
-            title="Withdraw it?",
-            text="Nobody is asked any more, and it will not start.",
-            confirm="Withdraw it",
-            deny="Keep it",
-        )
-        buttons.append(ButtonElement(text="Withdraw", action_id=Action.CANCEL_RUN, value=run.id, confirm=sure))
+        words = "Nobody is asked any more, and it will not start."
+        sure = _confirm("Withdraw it?", words, "Withdraw it", "Keep it")
+        buttons.append(_button("Withdraw", Action.CANCEL_RUN, value=run.id, confirm=sure))
     if run.state in (State.READY, State.LAUNCHING, State.RUNNING) and not run.cancel_by:
-        confirm = ConfirmObject(
-            title="Cancel this run?",
-            text="What its steps have done already stays done.",
-            confirm="Cancel the run",
-            deny="Let it run",
-            style="danger",
-        )
-        buttons.append(
-            ButtonElement(text="Cancel", action_id=Action.CANCEL_RUN, value=run.id, style="danger", confirm=confirm)
-        )
+        words = "What its steps have done already stays done."
+        sure = _confirm("Cancel this run?", words, "Cancel the run", "Let it run", style="danger")
+        buttons.append(_button("Cancel", Action.CANCEL_RUN, value=run.id, style="danger", confirm=sure))
     if run.state in ENDED:
-        buttons.append(ButtonElement(text="Run again", action_id=Action.RUN_AGAIN, value=run.id))
+        buttons.append(_button("Run again", Action.RUN_AGAIN, value=run.id))
     return buttons
