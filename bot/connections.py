@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import httpx
 from pydantic import SecretStr
 
 from bot.datadog.accounts import Accounts, Load
@@ -40,7 +41,7 @@ class Lines:
     """The connections of a process: one pool to Slack, one to Datadog, and whom both are told of."""
 
     slack: aiohttp.ClientSession
-    datadog: aiohttp.ClientSession
+    datadog: httpx.AsyncClient
     telemetry: Telemetry
 
 
@@ -106,7 +107,7 @@ async def open_datadog(
 
 
 async def read_accounts(
-    settings: Settings, http: aiohttp.ClientSession, load: Load, site: Site | None, telemetry: Telemetry | None = None
+    settings: Settings, http: httpx.AsyncClient, load: Load, site: Site | None, telemetry: Telemetry | None = None
 ) -> Accounts:
     """The clients of all Datadog accounts, over one pool of connections. Raises InvalidSettings for a site it can't use.
 

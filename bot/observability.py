@@ -23,7 +23,7 @@ SHORTEST = 6  # characters; hiding shorter values would leave holes in every wor
 _OWN = frozenset(vars(logging.makeLogRecord({})))
 
 # Libraries whose INFO holds bodies, signatures or URLs.
-NOISY = ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic", "opentelemetry", "urllib3")
+NOISY = ("slack_bolt", "slack_sdk", "httpx", "httpcore", "aiohttp.access", "alembic", "opentelemetry", "urllib3")
 
 
 class Redaction(logging.Filter):

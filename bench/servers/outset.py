@@ -20,7 +20,7 @@ PATH = "/slack/events"
 def given() -> dict[str, Any]:
     """What the program was started with; and from here on the stand-ins' certificate is trusted.
 
-    OpenSSL's own default is told by SSL_CERT_FILE, which the starter sets. A rival's client asks certifi, and nothing else.
+    OpenSSL's own default is told by SSL_CERT_FILE, which the starter sets. httpx asks certifi, and nothing else.
     """
     logging.disable(logging.WARNING)
     arguments: dict[str, Any] = json.loads(sys.argv[1])

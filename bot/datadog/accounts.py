@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
-import aiohttp
+import httpx
 
 from bot.datadog.client import Datadog
 from bot.datadog.credentials import Credentials
@@ -29,7 +29,7 @@ class Accounts:
     def __init__(
         self,
         default: Datadog,
-        http: aiohttp.ClientSession,
+        http: httpx.AsyncClient,
         environment: Mapping[str, str],
         base_url: str,
         load: Load,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
+import httpx
 
 from bot.datadog import wire
 from bot.datadog.connections import read_body, surely_not_sent
@@ -45,7 +45,7 @@ class KeyCheck:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
-    headers: Mapping[str, str]  # in any case of letters
+    headers: httpx.Headers
     body: bytes
 
 
@@ -60,7 +60,7 @@ class Datadog:
         self,
         credentials: Credentials,
         base_url: str,
-        http: aiohttp.ClientSession,
+        http: httpx.AsyncClient,
         site: Site,
         *,
         total_timeout: float = 25,
@@ -185,23 +185,18 @@ class Datadog:
         headers = self._credentials.headers() | {"Accept": "application/json, application/vnd.api+json"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        url = URL(self._base_url + path, encoded=True)  # as `_path` has encoded it
+        url = self._base_url + path
         try:
             async with (
                 asyncio.timeout(self._total_timeout),
-                self._http.request(
-                    method, url, params=query, data=content, headers=headers, allow_redirects=False
-                ) as response,
+                self._http.stream(method, url, params=query, content=content, headers=headers) as response,
             ):
-                return _Answer(response.status, response.headers, await _body(response))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                return _Answer(response.status_code, response.headers, await _body(response))
+        # OSError and TimeoutError come through httpx's aiohttp transport as they are.
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError) as error:
             if surely_not_sent(error):
                 raise DatadogUnreachable("No connection to Datadog came about. Nothing was sent.") from error
-            reason = (
-                "did not answer in time"
-                if isinstance(error, TimeoutError)
-                else "closed the connection without a full answer"
-            )
+            reason = "did not answer in time" if _is_timeout(error) else "closed the connection without a full answer"
             raise lost(lost_words(lost, reason)) from error
         except wire.UnreadableAnswer:
             raise lost(lost_words(lost, "gave an answer that is too long")) from None
@@ -213,11 +208,11 @@ class Datadog:
         )
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: httpx.Response) -> bytes:
     try:
         return await read_body(response)
-    except (aiohttp.ClientError, OSError, TimeoutError, wire.UnreadableAnswer):
-        if 400 <= response.status < 500:
+    except (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError, wire.UnreadableAnswer):
+        if 400 <= response.status_code < 500:
             return b""  # the status alone says no; only the reason is lost
         raise
 
@@ -227,6 +222,10 @@ def _readable(read: Callable[[Mapping[str, Any]], T], answer: _Answer, lost: typ
         return read(wire.decode(answer.body))
     except wire.UnreadableAnswer:
         raise lost(lost_words(lost, "gave an answer that can't be read"), status=answer.status) from None
+
+
+def _is_timeout(error: Exception) -> bool:
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
 
 
 def _path(*segments: str) -> str:

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import aiohttp
+import httpx
 
 from bot.datadog.sites import Site
 from bot.domain.errors import NotWitnessed
@@ -21,7 +22,7 @@ TOTAL_TIMEOUT = 15.0  # seconds
 class Intake:
     """One organisation's intake. `base_url` is a stand-in's, empty for the site's own hosts; `kind` is logs or events."""
 
-    def __init__(self, http: aiohttp.ClientSession, site: Site, api_key: str, base_url: str, kind: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, site: Site, api_key: str, base_url: str, kind: str) -> None:
         self._http = http
         self._api_key = api_key
         self._kind = kind
@@ -35,15 +36,12 @@ class Intake:
         content = json.dumps(self._body(seq, line)).encode()
         headers = {"DD-API-KEY": self._api_key, "Content-Type": "application/json"}
         try:
-            async with (
-                asyncio.timeout(TOTAL_TIMEOUT),
-                self._http.post(self._url, data=content, headers=headers, allow_redirects=False) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(TOTAL_TIMEOUT):
+                answer = await self._http.post(self._url, content=content, headers=headers)
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise NotWitnessed(f"Datadog's {self._kind} could not be reached ({type(error).__name__}).") from None
-        if not 200 <= status < 300:
-            raise NotWitnessed(f"Datadog's {self._kind} answered with status {status}.")
+        if not 200 <= answer.status_code < 300:
+            raise NotWitnessed(f"Datadog's {self._kind} answered with status {answer.status_code}.")
 
     def _body(self, seq: int, line: str) -> Any:
         if self._kind == "logs":

@@ -50,7 +50,7 @@ class Sent:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
-    """Every request that anything in this process sends from now on."""
+    """Every request that anything in this process sends from now on; httpx goes the same way."""
     found: list[Sent] = []
     request = aiohttp.ClientSession._request
 

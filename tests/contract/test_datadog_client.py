@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.datadog import connections
@@ -34,7 +34,7 @@ SECRET_INPUT = "hunter2-very-secret"
 class Stage:
     """A stand-in with one workflow, and a client for it."""
 
-    def __init__(self, dd: LocalDatadog, http: aiohttp.ClientSession, now: list[float]) -> None:
+    def __init__(self, dd: LocalDatadog, http: httpx.AsyncClient, now: list[float]) -> None:
         self.dd, self.http, self.now = dd, http, now
         self.site = Site("datadoghq.com", dd.url, dd.url)
         self.client = self.account(Credentials(dd.api_key, dd.app_key))

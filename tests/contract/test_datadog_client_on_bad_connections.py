@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.datadog.client import Datadog
@@ -48,16 +48,16 @@ async def raw_server(reply: Reply) -> AsyncIterator[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
+async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with open_http() as client:
         yield client
 
 
-def client_for(url: str, http: aiohttp.ClientSession, **options: Any) -> Datadog:
+def client_for(url: str, http: httpx.AsyncClient, **options: Any) -> Datadog:
     return Datadog(Credentials("api-key", "app-key"), url, http, Site("datadoghq.com", url, url), **options)
 
 
-async def test_a_start_on_a_connection_that_just_died_is_unknown_and_sent_once(http: aiohttp.ClientSession) -> None:
+async def test_a_start_on_a_connection_that_just_died_is_unknown_and_sent_once(http: httpx.AsyncClient) -> None:
     async def second_dies(writer: asyncio.StreamWriter, before: int) -> bool:
         if before == 0:
             writer.write(STARTED)
@@ -71,7 +71,7 @@ async def test_a_start_on_a_connection_that_just_died_is_unknown_and_sent_once(h
         assert len(lines) == 2
 
 
-async def test_only_the_method_keeps_the_http_library_from_sending_again(http: aiohttp.ClientSession) -> None:
+async def test_only_the_method_keeps_the_http_library_from_sending_again(http: httpx.AsyncClient) -> None:
     """The test above means something: in the same situation aiohttp does repeat a GET, on a new connection."""
 
     async def second_dies(writer: asyncio.StreamWriter, before: int) -> bool:
@@ -86,7 +86,7 @@ async def test_only_the_method_keeps_the_http_library_from_sending_again(http: a
         assert len(lines) == 3
 
 
-async def test_a_connection_closed_while_idle_is_replaced_without_a_false_unknown(http: aiohttp.ClientSession) -> None:
+async def test_a_connection_closed_while_idle_is_replaced_without_a_false_unknown(http: httpx.AsyncClient) -> None:
     async def one_each(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(STARTED)
         await writer.drain()
@@ -111,7 +111,7 @@ async def test_a_connection_closed_while_idle_is_replaced_without_a_false_unknow
         b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
     ],
 )
-async def test_a_broken_answer_is_unknown_for_a_start(http: aiohttp.ClientSession, answer: bytes) -> None:
+async def test_a_broken_answer_is_unknown_for_a_start(http: httpx.AsyncClient, answer: bytes) -> None:
     async def broken(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(answer)
         return False
@@ -124,7 +124,7 @@ async def test_a_broken_answer_is_unknown_for_a_start(http: aiohttp.ClientSessio
             await client_for(url, http).list_workflows()
 
 
-async def test_a_refusal_whose_body_is_cut_short_is_still_a_refusal(http: aiohttp.ClientSession) -> None:
+async def test_a_refusal_whose_body_is_cut_short_is_still_a_refusal(http: httpx.AsyncClient) -> None:
     async def cut(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{")
         return False
@@ -134,7 +134,7 @@ async def test_a_refusal_whose_body_is_cut_short_is_still_a_refusal(http: aiohtt
             await client_for(url, http).execute("w-1", {})
 
 
-async def test_a_trickling_answer_ends_with_the_total_time(http: aiohttp.ClientSession) -> None:
+async def test_a_trickling_answer_ends_with_the_total_time(http: httpx.AsyncClient) -> None:
     async def trickle(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
         while not writer.is_closing():
@@ -160,17 +160,17 @@ async def test_a_silent_server_ends_with_the_read_timeout() -> None:
             await client_for(url, http).get_workflow("w-1")
 
 
-async def test_cookies_are_neither_kept_nor_sent(http: aiohttp.ClientSession) -> None:
+async def test_cookies_are_neither_kept_nor_sent(http: httpx.AsyncClient) -> None:
     async def bake(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(STARTED.replace(b"OK\r\n", b"OK\r\nSet-Cookie: a=b; Path=/\r\n"))
         return True
 
     async with raw_server(bake) as (url, _):
         await client_for(url, http).execute("w-1", {})
-        assert list(http.cookie_jar) == []
+        assert list(http.cookies.jar) == []
 
 
-async def test_an_id_can_not_leave_its_place_in_the_path(http: aiohttp.ClientSession) -> None:
+async def test_an_id_can_not_leave_its_place_in_the_path(http: httpx.AsyncClient) -> None:
     async def started(writer: asyncio.StreamWriter, _: int) -> bool:
         writer.write(STARTED)
         return True

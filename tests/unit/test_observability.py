@@ -112,7 +112,7 @@ def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_libraries_that_log_bodies_stay_quiet(written: io.StringIO) -> None:
-    for name in ("slack_bolt", "slack_sdk.web", "alembic", "aiohttp.access"):
+    for name in ("slack_bolt", "slack_sdk.web", "httpx", "aiohttp.access"):
         logging.getLogger(name).info("a body")
         logging.getLogger(name).warning("a warning")
     assert "a body" not in written.getvalue()
@@ -124,7 +124,7 @@ def test_the_level_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setattr("sys.stderr", stream)
     configure_logging("ERROR", "text", [])
     log.warning("a warning")
-    logging.getLogger("alembic").warning("another")
+    logging.getLogger("httpx").warning("another")
     log.error("an error")
     assert "warning" not in stream.getvalue()
     assert "an error" in stream.getvalue()

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import aiohttp
+import httpx
 import pytest
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from bot.datadog.accounts import Accounts
 from bot.datadog.client import Datadog
 from bot.datadog.credentials import Credentials
 from bot.datadog.sites import find_site
 from bot.domain.accounts import Account
-from bot.domain.errors import DatadogUnreachable, InvalidSettings
+from bot.domain.errors import DatadogRefused, InvalidSettings
 
 EU = Account("eu", "datadoghq.eu", "EU_API_KEY", "EU_APP_KEY")
 BEARER = Account("us3", "us3.datadoghq.com", access_token_env="US3_TOKEN")
@@ -26,11 +25,11 @@ class Wire:
     """What was sent, and by whom; nothing leaves the machine."""
 
     def __init__(self) -> None:
-        self.requests: list[ClientRequest] = []
+        self.requests: list[httpx.Request] = []
 
-    async def cut(self, request: ClientRequest, _: ClientHandlerType) -> ClientResponse:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        raise aiohttp.ClientPayloadError
+        return httpx.Response(403, json={"errors": ["Forbidden"]})
 
 
 @pytest.fixture
@@ -39,13 +38,13 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-async def http(wire: Wire) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(middlewares=[wire.cut]) as session:
-        yield session
+async def http(wire: Wire) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(wire.answer)) as client:
+        yield client
 
 
 def accounts(
-    http: aiohttp.ClientSession,
+    http: httpx.AsyncClient,
     in_force: list[Account],
     environment: dict[str, str] | None = None,
     keep_secret: Callable[[str], None] = lambda _: None,
@@ -58,13 +57,13 @@ def accounts(
     return Accounts(own, http, ENVIRONMENT if environment is None else environment, "", load, keep_secret)
 
 
-async def test_each_account_is_asked_at_its_site_with_its_own_keys(http: aiohttp.ClientSession, wire: Wire) -> None:
+async def test_each_account_is_asked_at_its_site_with_its_own_keys(http: httpx.AsyncClient, wire: Wire) -> None:
     found = accounts(http, [EU, BEARER])
     await found.refresh()
     for name in ("default", "eu", "us3"):
         client = found.get(name)
         assert client is not None
-        with pytest.raises(DatadogUnreachable):
+        with pytest.raises(DatadogRefused):
             await client.get_workflow(ID)
     hosts = [request.url.host for request in wire.requests]
     assert hosts == ["api.datadoghq.com", "api.datadoghq.eu", "api.us3.datadoghq.com"]
@@ -73,9 +72,7 @@ async def test_each_account_is_asked_at_its_site_with_its_own_keys(http: aiohttp
     assert wire.requests[2].headers["authorization"] == "Bearer us3-token"
 
 
-async def test_each_key_that_is_read_is_told_so_that_no_log_shows_it(
-    http: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_each_key_that_is_read_is_told_so_that_no_log_shows_it(http: httpx.AsyncClient, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from-a-file\n")
     told: list[str] = []
     environment = {"EU_API_KEY_FILE": str(tmp_path / "key"), "EU_APP_KEY": "eu-app", "US3_TOKEN": "us3-token"}
@@ -83,10 +80,10 @@ async def test_each_key_that_is_read_is_told_so_that_no_log_shows_it(
     assert told == ["from-a-file", "eu-app", "us3-token"]
 
 
-async def test_keys_may_come_from_files(http: aiohttp.ClientSession, wire: Wire, tmp_path: Path) -> None:
+async def test_keys_may_come_from_files(http: httpx.AsyncClient, wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from-a-file\n")
     found = accounts(http, [EU], {"EU_API_KEY_FILE": str(tmp_path / "key"), "EU_APP_KEY": "eu-app"})
-    with pytest.raises(DatadogUnreachable):
+    with pytest.raises(DatadogRefused):
         await found.open(EU).get_workflow(ID)
     assert wire.requests[0].headers["dd-api-key"] == "from-a-file"
 
@@ -107,7 +104,7 @@ async def test_keys_may_come_from_files(http: aiohttp.ClientSession, wire: Wire,
     ],
 )
 async def test_what_is_missing_is_named_and_no_key_is(
-    http: aiohttp.ClientSession, account: Account, environment: dict[str, str], words: str
+    http: httpx.AsyncClient, account: Account, environment: dict[str, str], words: str
 ) -> None:
     with pytest.raises(InvalidSettings) as error:
         accounts(http, [], environment).open(account)
@@ -116,7 +113,7 @@ async def test_what_is_missing_is_named_and_no_key_is(
 
 
 async def test_an_account_without_keys_is_not_there_and_takes_no_other_down(
-    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = accounts(http, [EU, BEARER], {"US3_TOKEN": "t"})
     await found.refresh()
@@ -125,7 +122,7 @@ async def test_an_account_without_keys_is_not_there_and_takes_no_other_down(
     assert "the Datadog account eu can't be used: The environment variable EU_API_KEY is not set." in caplog.text
 
 
-async def test_an_account_that_the_policy_in_force_no_longer_names_is_gone(http: aiohttp.ClientSession) -> None:
+async def test_an_account_that_the_policy_in_force_no_longer_names_is_gone(http: httpx.AsyncClient) -> None:
     in_force = [EU, BEARER]
     found = accounts(http, in_force)
     await found.refresh()
