@@ -132,7 +132,7 @@ def _fill(url: str, begin: int, end: int) -> None:
     engine = migrate.plain_engine(url)
     for first in range(begin, end, GROUP):
         with engine.begin() as connection:
-            append(connection, [entry(number) for number in range(first, min(end, first + GROUP))], b"a key")
+            append(connection, [entry(number) for number in range(first, min(end, first + GROUP))], (b"a key",))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("VACUUM ANALYZE audit_records"))

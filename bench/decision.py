@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.databases import database, tidy
+from bot.domain.audit_keys import NO_KEY
 from bot.domain.catalogue import CatalogueEntry
 from bot.domain.inputs import Input
 from bot.domain.people import Actor
@@ -72,7 +73,7 @@ def measure(kinds: tuple[str, ...], repeats: int, advance: Callable[[str], None]
 
 
 async def _measure(kind: str, url: str, repeats: int, advance: Callable[[str], None]) -> list[Growth]:
-    store = SqlStore(*open_engines(url), None)
+    store = SqlStore(*open_engines(url), NO_KEY)
     store.start()
     figures: dict[str, dict[int, float]] = {}
 

@@ -83,8 +83,7 @@ def settings_of(settings: Settings, workspace_id: str, token: str) -> Settings:
 async def open_store(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[SqlStore]:
     """The database, ready to read and write."""
     writer, reader = open_engines(settings.database_url.get_secret_value())
-    key = settings.audit_key.get_secret_value().encode() or None
-    store = SqlStore(writer, reader, key, telemetry)
+    store = SqlStore(writer, reader, settings.audit_keys, telemetry)
     store.start()
     try:
         yield store
@@ -126,10 +125,9 @@ async def read_accounts(
 
 def build_sealer(settings: Settings) -> FernetSealer:
     """ENCRYPTION_KEY (several, newest first, for rotation), else a key derived from a secret that every replica has."""
-    keys = [key for key in settings.encryption_key.get_secret_value().replace(",", " ").split() if key]
     secrets = (settings.slack_signing_secret, settings.slack_client_secret, settings.slack_bot_token)
     fallback = next((secret.get_secret_value() for secret in secrets if secret.get_secret_value()), "")
-    return FernetSealer(keys or [fallback])
+    return FernetSealer(settings.encryption_keys or [fallback])
 
 
 def build_client(settings: Settings, session: aiohttp.ClientSession, telemetry: Telemetry | None = None) -> SlackClient:

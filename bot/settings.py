@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.domain.audit_keys import NONE, Keys, read_keys
 from bot.domain.errors import InvalidSettings
 from bot.domain.installations import is_workspace_id
 from bot.domain.people import ADMISSIBLE, Kind
@@ -103,6 +104,16 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = Field(default="text", alias="LOG_FORMAT")
 
     @property
+    def audit_keys(self) -> Keys:
+        """The keys of the audit chain, newest first."""
+        return read_keys(self.audit_key.get_secret_value())
+
+    @property
+    def encryption_keys(self) -> list[str]:
+        """The keys that secrets at rest are sealed with, newest first; none where it is not set."""
+        return list(_words(self.encryption_key.get_secret_value()))
+
+    @property
     def socket_mode(self) -> bool:
         return bool(self.slack_app_token.get_secret_value())
 
@@ -153,9 +164,9 @@ class Settings(BaseModel):
     def secrets(self) -> list[str]:
         """The values that must never be seen anywhere; what guards logs looks for them."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [
-            value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()
-        ]
+        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        texts += [*self.encryption_keys, *(key.decode() for key in self.audit_keys)]
+        return [text for text in dict.fromkeys(texts) if text]
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -235,7 +246,7 @@ def _check(settings: Settings) -> list[str]:
         problems.append(
             "DD_API_URL is for a stand-in on this machine only (http://127.0.0.1:…). Use DD_SITE for Datadog."
         )
-    problems += _check_witnesses(settings)
+    problems += [*_check_audit_key(settings), *_check_witnesses(settings)]
     if settings.traces_url and urlsplit(settings.traces_url).scheme not in ("http", "https"):
         problems.append(
             "OTEL_EXPORTER_OTLP_ENDPOINT has to begin with http:// or https://, as in http://127.0.0.1:4318."
@@ -251,6 +262,18 @@ def _check(settings: Settings) -> list[str]:
     if not settings.slack_api_url.startswith("https://") and not is_loopback(settings.slack_api_url):
         problems.append("SLACK_API_URL has to be https, or a stand-in on this machine (http://127.0.0.1:…/api/).")
     return problems
+
+
+def _check_audit_key(settings: Settings) -> list[str]:
+    words = [word.strip() for word in settings.audit_key.get_secret_value().split(",")]
+    if len(words) == 1:
+        return []
+    if not all(words) or len(set(words)) < len(words) or NONE in words[:-1]:
+        return [
+            "AUDIT_KEY: several keys stand in it with a comma between, newest first, each once and none empty;"
+            f" {NONE} may stand last."
+        ]
+    return []
 
 
 def _check_witnesses(settings: Settings) -> list[str]:

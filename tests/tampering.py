@@ -67,15 +67,15 @@ def entry(number: int) -> Entry:
     )
 
 
-def whole_trail(length: int, key: bytes | None = KEY) -> Trail:
-    """A trail as the bot writes it."""
+def whole_trail(length: int, key: bytes | None = KEY, old: bytes | None = None, until: int = 0) -> Trail:
+    """A trail as the bot writes it; its records up to `until` were made with an `old` key."""
     rows: list[Row] = []
     prev = GENESIS
     for seq in range(1, length + 1):
         one = entry(seq)
         at = f"2026-07-28T12:{seq // 60 % 60:02}:{seq % 60:02}.000000Z"
         body = rfc8785.dumps(body_of(one, seq, at, prev))
-        prev = link(body, key)
+        prev = link(body, old if seq <= until else key)
         rows.append([seq, at, one.act.value, one.user_id, one.workflow, one.run_id, body, prev])
     return Trail(rows, Point(length, prev))
 

@@ -36,7 +36,7 @@ def scan(url: str) -> int:
 
 
 async def _verify(store: SqlStore) -> int:
-    verified = await verify(store, b"a key")
+    verified = await verify(store, (b"a key",))
     assert verified.whole, verified.breaks[:3]
     return verified.records
 
@@ -50,7 +50,7 @@ async def _export(store: SqlStore, nowhere: TextIO) -> int:
 
 
 async def _read(url: str, how: str, nowhere: TextIO) -> int:
-    store = SqlStore(*open_engines(url), b"a key")
+    store = SqlStore(*open_engines(url), (b"a key",))
     try:
         return await (_verify(store) if how == "verify" else _export(store, nowhere))
     finally:

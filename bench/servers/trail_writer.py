@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from bench.audit_entries import entry
 from bot.domain.audit import GENESIS, Draft, Entry
+from bot.domain.audit_keys import Keys
 from bot.storage import store as storage
 from bot.storage.audit import _STATEMENTS, iso
 from bot.storage.engine import open_engines
@@ -29,7 +30,7 @@ def unchained(first: int) -> Any:
     """What stands in for appending to the chain: numbers of its own, no head, no hash."""
     numbers: Iterator[int] = itertools.count(first)
 
-    def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | None) -> None:
+    def append(connection: sa.Connection, entries: Sequence[Entry], keys: Keys) -> None:
         if not entries:
             return
         at = datetime.now(UTC)
@@ -53,7 +54,7 @@ async def _append(store: SqlStore, until: float) -> int:
 
 
 async def _main(url: str, people: int, seconds: float) -> None:
-    store = SqlStore(*open_engines(url), b"a key")
+    store = SqlStore(*open_engines(url), (b"a key",))
     store.start()
     await store.write(lambda tx: tx.record(entry(0)))  # connected, statements built
     print(json.dumps({"ready": True}), flush=True)

@@ -40,11 +40,11 @@ def seal(before: str, output: Path) -> None:
 
 
 async def _seal(settings: Settings, before: int | datetime, output: Path) -> Seal:
-    key = settings.audit_key.get_secret_value().encode() or None
+    keys = settings.audit_keys
     async with connections.open_store(settings) as store:
-        wanted = await plan_seal(before, key, bool(settings.audit_channel), store)
+        wanted = await plan_seal(before, keys, bool(settings.audit_channel), store)
         with NewSealedFile(output) as file:
             await copy_out(wanted, file.write, store)
-        sealed = check_file(wanted, open_sealed(output), key)
+        sealed = check_file(wanted, open_sealed(output), keys)
         await seal_range(sealed, output.name, getpass.getuser(), store)
     return sealed

@@ -69,7 +69,7 @@ def verify(
             )
         print_json(_summary(verified, seconds))
     else:
-        _print(verified, seconds)
+        _print(verified, seconds, len(settings.audit_keys))
     if not verified.whole:
         raise SystemExit(1)
 
@@ -103,12 +103,13 @@ def _summary(verified: Verified, seconds: float) -> dict[str, object]:
         "head": {"seq": verified.head.seq, "hash": verified.head.hash},
         "breaks": verified.count,
         "witnesses": {"agree": verified.agreed, "until": verified.witnessed, "sealed": verified.unheard},
+        "key_since": verified.key_since,
         "seconds": round(seconds, 3),
         "rate": round(verified.records / seconds) if seconds else None,
     }
 
 
-def _print(verified: Verified, seconds: float) -> None:
+def _print(verified: Verified, seconds: float, keys: int) -> None:
     rows = [[_place(one), one.kind.value, one.column, one.words] for one in verified.breaks]
     if rows:
         print_table(["Record", "What", "Column", ""], rows, empty="")
@@ -119,6 +120,13 @@ def _print(verified: Verified, seconds: float) -> None:
     if verified.agreed or verified.unheard:
         sealed = f", {verified.unheard:,} are about sealed records" if verified.unheard else ""
         words.print(f"{verified.agreed:,} word(s) of witnesses agree, up to record {verified.witnessed}{sealed}.")
+    if keys > 1 and verified.key_since:
+        words.print(f"The newest AUDIT_KEY has been in use since record {verified.key_since}.")
+    elif keys > 1:
+        words.print(
+            "No record was made with the newest AUDIT_KEY. If some were, they were cut off: ask a witness.",
+            style="yellow",
+        )
     if verified.whole:
         words.print(f"The trail is whole. Its head is {verified.head.seq}:{verified.head.hash}", style="green")
         if not verified.agreed:
@@ -137,12 +145,11 @@ def _place(one: Break) -> str:
 
 
 async def _verify(settings: Settings, known: Witnessed, sealed: Sequence[SealedFile], slack: bool) -> Verified:
-    key = settings.audit_key.get_secret_value().encode() or None
     if slack:
         known = Witnessed([*known.attestations, *await _posted(settings)], known.faults)
     async with connections.open_store(settings) as store:
         with _progress() as advance:
-            verified = await verify_trail(store, key, known, sealed, advance)
+            verified = await verify_trail(store, settings.audit_keys, known, sealed, advance)
         try:
             await note_verified(verified, getpass.getuser(), store)
         except NotRecorded as error:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bot import connections
 from bot.cli.chosen import installations, named_workspace
 from bot.cli.output import load_all_settings, load_settings, sentences, wait_for, words
+from bot.domain.audit_keys import Keys
 from bot.domain.errors import NotRecorded, Refused, WorkflowBotError
 from bot.domain.replicas import Replica
 from bot.settings import Settings
@@ -218,12 +219,12 @@ def _check_move(settings: Settings, target: str) -> None:
 def _move(name: str, settings: Settings, target: str) -> None:
     source, begin = settings.database_url.get_secret_value(), f"{name}: " if name else ""
     with _database_words():
-        rows = _moved(source, target, settings.audit_key.get_secret_value().encode() or None)
+        rows = _moved(source, target, settings.audit_keys)
     words.print(f"{begin}Moved {sum(rows.values()):,} rows of {len(rows)} tables.")
     words.print(f"{begin}The audit trail is whole: {rows['audit_records']:,} records, one chain, as it was.")
 
 
-def _moved(source: str, target: str, key: bytes | None) -> dict[str, int]:
+def _moved(source: str, target: str, keys: Keys) -> dict[str, int]:
     columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=words, disable=not sys.stderr.isatty()) as progress:
         tasks: dict[str, TaskID] = {}
@@ -233,7 +234,7 @@ def _moved(source: str, target: str, key: bytes | None) -> dict[str, int]:
                 tasks[table] = progress.add_task(table, total=total)
             progress.update(tasks[table], completed=done)
 
-        return move_rows(source, target, key, show)
+        return move_rows(source, target, keys, show)
 
 
 async def _serving(settings: Settings) -> list[Replica]:

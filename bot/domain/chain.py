@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.audit import Act
+from bot.domain.audit_keys import NONE, Keys, ValidKey
 from bot.domain.findings import START, Attestation, Findings, Kind, Point
 
 # A record as it is stored: its columns in this order, `at` as the canonical bytes write it.
@@ -38,6 +39,7 @@ class _Told(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Told).decode
+PLAIN, OLDER = "is plain SHA-256", "fits an older key"
 UNREADABLE = (msgspec.MsgspecError, TypeError, UnicodeDecodeError)
 
 
@@ -67,7 +69,7 @@ class _Suspects:
 
     first: int
     last: int
-    plain: bool  # the hash is what it would be without a key
+    forged: str  # how the hash of each was made, where that is known and not as it has to be
     differs: str  # where bytes and columns disagree, in words
 
 
@@ -76,7 +78,7 @@ class Chain:
 
     def __init__(
         self,
-        key: bytes | None,
+        keys: Keys,
         start: Point = START,
         attestations: Iterable[Attestation] = (),
     ) -> None:
@@ -84,8 +86,8 @@ class Chain:
         self.count = 0  # records seen
         self.sealings: list[Mapping[str, Any]] = []  # the records of ranges that were sealed
         self.agreed = 0  # attestations that the trail agrees with
-        self._hash_of = hasher(key)
-        self._keyed = bool(key)
+        self.key = ValidKey([hasher(key) for key in reversed(keys)], start.seq + 1)
+        self._keyed = any(keys)
         self._start = start
         self._place, self._hash, self._own = start.seq, start.hash, start.hash
         self._at = ""
@@ -105,7 +107,7 @@ class Chain:
 
     def read(self, rows: Sequence[Stored]) -> None:
         """Look at the next records. What is as it should be costs a decoding, a hash and a few comparisons."""
-        hash_of, attestations, sealed = self._hash_of, self._attestations, Act.TRAIL_SEALED.value
+        hash_of, attestations, sealed = self.key.hash_of, self._attestations, Act.TRAIL_SEALED.value
         place, prev, last_at, calm = self._place, self._hash, self._at, self._calm
         for row in rows:
             seq, at, act, user, workflow, run, body, stored = row
@@ -132,6 +134,7 @@ class Chain:
                 self._stand(place, prev, last_at, calm)
                 self._examine(row, told)
                 place, prev, last_at, calm = self._place, self._hash, self._at, self._calm
+                hash_of = self.key.hash_of  # a newer key may be valid from here on
             if seq in attestations:
                 self._hear(seq, stored)
         self.count += len(rows)
@@ -184,7 +187,7 @@ class Chain:
         if not isinstance(seq, int):
             self.findings.add(Kind.INSERTED, 0, f"A row stands at {_short(seq)}, which is no number.")
             return
-        own = self._hash_of(_bytes(row[6]))
+        further, own = self.key.fit(_bytes(row[6]), stored)
         genuine = told if own == stored else None
         gap = seq > self._place + 1
         if gap:
@@ -204,14 +207,18 @@ class Chain:
                 self.sealings.append(msgspec.json.decode(_bytes(row[6])))
             if self._moved is None:
                 self._good = Point(seq, own)
+                self.key.move_on(further, seq)
         self._place, self._hash, self._own = seq, stored, own
 
     def _suspect(self, row: Stored, told: _Told | None) -> None:
         seq, stored = row[0], row[7]
-        plain = self._keyed and hashlib.sha256(_bytes(row[6])).hexdigest() == stored
+        if self._keyed and hashlib.sha256(_bytes(row[6])).hexdigest() == stored:
+            forged = PLAIN
+        else:
+            forged = OLDER if self.key.is_over(_bytes(row[6]), stored) else ""
         if self._suspects is not None:
             self._suspects.last = seq
-            self._suspects.plain = self._suspects.plain and plain
+            self._suspects.forged = forged if self._suspects.forged == forged else ""
             return
         if told is None:
             differs = " They can't be read as a record."
@@ -219,7 +226,7 @@ class Chain:
             named = [name for name, stored, said in self._columns(row, told) if stored != said]
             named += ["seq"] if told.seq != seq else []
             differs = f" They differ from the columns in {', '.join(named)}." if named else ""
-        self._suspects = _Suspects(seq, seq, plain, differs)
+        self._suspects = _Suspects(seq, seq, forged, differs)
 
     def _settle(self, told: _Told | None, genuine: bool, gap: bool) -> None:
         """What was done to the records before, by what this one says of the one before it."""
@@ -234,8 +241,15 @@ class Chain:
         elif before == self._own and found.first == found.last:
             words = "Its canonical bytes are whole, by its hash in the next record; its own hash was changed."
             self.findings.add(Kind.CHANGED, found.first, words, column="hash")
-        elif found.plain:
+        elif found.forged:
             self._add_rechained(found)
+        elif genuine and before == self._hash and found.first == self._start.seq + 1 and not found.differs:
+            words = (
+                f"No key of AUDIT_KEY fits, and record {found.last + 1} goes on behind: add the key that was there before it"
+                " (AUDIT_KEY=new,old). If there was none, their canonical bytes were changed."
+            )
+            kind = Kind.CHANGED if found.first == found.last else Kind.RECHAINED
+            self.findings.add(kind, found.first, words, found.last)
         else:
             kept = (
                 "are not those of its hash, which the next record confirms"
@@ -246,7 +260,7 @@ class Chain:
             self.findings.add(Kind.CHANGED, found.first, words, found.last, "body")
 
     def _settle_at_end(self, found: _Suspects, head: Point | None) -> None:
-        if found.plain or found.first != found.last:
+        if found.forged or found.first != found.last:
             self._add_rechained(found)
         elif head is not None and head.hash == self._own:
             words = "Its canonical bytes are whole, by its hash in the head; its own hash was changed."
@@ -256,7 +270,7 @@ class Chain:
             self.findings.add(Kind.CHANGED, found.first, words, column="body")
 
     def _add_rechained(self, found: _Suspects) -> None:
-        if found.first == self._start.seq + 1 and not found.plain:
+        if found.first == self._start.seq + 1 and not found.forged:
             key = (
                 "is AUDIT_KEY the key with which the trail was written?"
                 if self._keyed
@@ -264,8 +278,17 @@ class Chain:
             )
             words = f"No hash fits: {key}"
         else:
-            how = "is plain SHA-256" if found.plain else "does not fit AUDIT_KEY"
+            how = found.forged or "does not fit AUDIT_KEY"
             words = f"The hash of each {how}: written anew by somebody without the key."
+            if found.forged == OLDER:
+                words = (
+                    f"The hash of each {how}, and record {self.key.since} was made with a newer one: written anew by somebody"
+                    " who has the old one. Or has AUDIT_KEY not the newest key first?"
+                )
+            elif found.forged == PLAIN and found.first == self._start.seq + 1:
+                words += f" Or did the trail begin without a key (AUDIT_KEY=new,{NONE})?"
+            elif not found.forged:
+                words += " Or does AUDIT_KEY lack a newer one?"
         self.findings.add(Kind.RECHAINED, found.first, words, found.last)
 
     def _find_place(self, seq: int, told: _Told, gap: bool) -> None:

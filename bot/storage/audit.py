@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from bot.domain.audit import Draft, Entry, Record, link
+from bot.domain.audit_keys import UNKNOWN, Keys, key_of, mark, marks_with
 from bot.domain.chain import Stored
 from bot.domain.errors import NotRecorded
 from bot.domain.findings import Point
@@ -31,19 +32,25 @@ class _Statements:
     head: str
     insert: str
     move: str
+    mark: str
+    last: str
 
 
 _INSERT = "INSERT INTO audit_records (seq, at, act, user_id, workflow, run_id, body, hash) VALUES "
 _STATEMENTS = {
     "sqlite": _Statements(
-        "SELECT seq, hash, at, NULL FROM audit_head",
+        "SELECT seq, hash, at, key_marks, NULL FROM audit_head",
         f"{_INSERT} (?, ?, ?, ?, ?, ?, ?, ?)",
         "UPDATE audit_head SET seq = ?, hash = ?, at = ?",
+        "UPDATE audit_head SET key_marks = ?",
+        "SELECT body, hash FROM audit_records WHERE seq = ?",
     ),
     "postgresql": _Statements(
-        "SELECT seq, hash, at, clock_timestamp() FROM audit_head FOR UPDATE",
+        "SELECT seq, hash, at, key_marks, clock_timestamp() FROM audit_head FOR UPDATE",
         f"{_INSERT} (%s, %s, %s, %s, %s, %s, %s, %s)",
         "UPDATE audit_head SET seq = %s, hash = %s, at = %s",
+        "UPDATE audit_head SET key_marks = %s",
+        "SELECT body, hash FROM audit_records WHERE seq = %s",
     ),
 }
 
@@ -61,10 +68,10 @@ def _stored(dialect: str) -> sa.TextClause:
     )
 
 
-def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | None) -> None:
+def append(connection: sa.Connection, entries: Sequence[Entry], keys: Keys) -> None:
     """Chain the entries to the trail. Called last in a transaction: it takes the one row that all writers share.
 
-    Raises NotRecorded where that row is gone.
+    Raises NotRecorded where that row is gone, or the trail goes on with another key than the newest of `keys`.
     """
     if not entries:
         return
@@ -73,19 +80,33 @@ def append(connection: sa.Connection, entries: Sequence[Entry], key: bytes | Non
     head = connection.exec_driver_sql(statements.head).one_or_none()
     if head is None:
         raise NotRecorded("The end of the audit chain is missing. Look at it with: workflow-bot audit verify")
-    seq, prev = head[0], head[1]
-    at = _later(head[2], head[3] or datetime.now(UTC))
+    seq, prev, last_at, known_marks, now = head
+    marks = marks_with(known_marks or _mark_of_last(connection, seq, keys), keys)
+    at = _later(last_at, now or datetime.now(UTC))
     moment = at if connection.dialect.name == "postgresql" else f"{at:%Y-%m-%d %H:%M:%S.%f}"
     written = iso(at)
     rows = []
     for entry, draft in zip(entries, drafts, strict=True):
         seq += 1
         body = draft.body(seq, written, prev)
-        prev = link(body, key)
+        prev = link(body, keys[0])
         who = (entry.act.value, entry.user_id, entry.workflow, entry.run_id)
         rows.append((seq, moment, *who, body, prev))
     connection.exec_driver_sql(statements.insert, rows)
     connection.exec_driver_sql(statements.move, (seq, prev, moment))
+    if marks != known_marks:
+        connection.exec_driver_sql(statements.mark, (marks,))
+
+
+def _mark_of_last(connection: sa.Connection, seq: int, keys: Keys) -> str:
+    """The mark of the key that the last record was made with, where the head has none as it was moved by older versions."""
+    last = connection.exec_driver_sql(_STATEMENTS[connection.dialect.name].last, (seq,)).one_or_none()
+    if last is None:
+        return ""
+    key = key_of(bytes(last[0]), last[1], keys)
+    if key is None:
+        raise NotRecorded(UNKNOWN)
+    return mark(key)
 
 
 def _later(last: datetime | str | None, now: datetime) -> datetime:

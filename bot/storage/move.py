@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.dialects import postgresql
 
+from bot.domain.audit_keys import Keys
 from bot.domain.chain import Chain
 from bot.domain.errors import Refused
 from bot.domain.findings import START, Point
@@ -32,7 +33,7 @@ _OWNER_OF_ANOTHERS = sa.text(
 Progress = Callable[[str, int, int], None]  # table, rows done, rows in all
 
 
-def move(source_url: str, target_url: str, audit_key: bytes | None, progress: Progress) -> dict[str, int]:
+def move(source_url: str, target_url: str, audit_keys: Keys, progress: Progress) -> dict[str, int]:
     """Copy every row, then read the audit trail back and verify it. Returns how many rows each table has.
 
     The source is only read, and nobody can write to it meanwhile. Raises Refused where one of the two is not as it has to
@@ -53,7 +54,7 @@ def move(source_url: str, target_url: str, audit_key: bytes | None, progress: Pr
             _insist_on_empty(target)
             command.upgrade(migrate.config_for(target), "head")
             rows = {table.name: _copy(table, source, target, progress) for table in metadata.sorted_tables}
-            _verify(source, target, audit_key)
+            _verify(source, target, audit_keys)
             source.rollback()
             return rows
     finally:
@@ -160,11 +161,11 @@ def _go_on_counting(table: sa.Table, target: sa.Connection) -> None:
     target.execute(sa.select(sa.func.setval(sequence, sa.func.coalesce(last, 1), last.is_not(None))))
 
 
-def _verify(source: sa.Connection, target: sa.Connection, audit_key: bytes | None) -> None:
+def _verify(source: sa.Connection, target: sa.Connection, audit_keys: Keys) -> None:
     """The trail is the same on both sides, and whole: from the newest seal on, where a part of it was sealed away."""
     mine, theirs = Transaction(source, datetime.now(UTC)), Transaction(target, datetime.now(UTC))
     seals, end = theirs.seals(), theirs.trail_end()
-    chain = Chain(audit_key, Point(seals[-1].last, seals[-1].hash) if seals else START)
+    chain = Chain(audit_keys, Point(seals[-1].last, seals[-1].hash) if seals else START)
     while page := theirs.stored_records(chain.end.seq, end.last, AT_ONCE):
         for ours, arrived in zip(mine.stored_records(chain.end.seq, end.last, AT_ONCE), page, strict=True):
             if tuple(ours) != tuple(arrived):

@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 TRAIL = {
     "audit_records": "SELECT, INSERT",
     "audit_seals": "SELECT",
-    "audit_head": "SELECT, UPDATE (seq, hash, at)",
+    "audit_head": "SELECT, UPDATE (seq, hash, at, key_marks)",
     "audit_posts": "SELECT, UPDATE",
     "audit_witnesses": "SELECT, UPDATE",
 }

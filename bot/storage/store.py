@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bot.domain.audit import Entry
+from bot.domain.audit_keys import Keys
 from bot.domain.errors import NotRecorded
 from bot.storage.approvals import ApprovalRows
 from bot.storage.audit import AuditRows, append
@@ -88,11 +89,11 @@ class SqlStore:
     """
 
     def __init__(
-        self, writer: sa.Engine, reader: sa.Engine, audit_key: bytes | None, telemetry: Telemetry | None = None
+        self, writer: sa.Engine, reader: sa.Engine, audit_keys: Keys, telemetry: Telemetry | None = None
     ) -> None:
         self._writer = writer
         self._reader = reader
-        self._audit_key = audit_key
+        self._audit_keys = audit_keys
         self._telemetry = telemetry or Telemetry()
         self._writing = ThreadPoolExecutor(1, "database-writer")
         self._reading = ThreadPoolExecutor(READERS, "database-reader")
@@ -223,7 +224,7 @@ class SqlStore:
                 results.append(waiting.work(transaction))
                 waiting.recorded, waiting.waited = transaction.recorded, transaction.waited
                 entries += transaction.recorded
-            append(connection, entries, self._audit_key)
+            append(connection, entries, self._audit_keys)
             return results
 
 

@@ -209,8 +209,9 @@ audit_records = sa.Table(
     sa.Index(None, "at"),
 )
 
-# One row: the end of the chain, with the time of its last record, so that time never runs backwards in the trail. It is
-# always the last row a transaction takes, so writers can't wait for each other in a ring.
+# One row: the end of the chain, with the time of its last record, so that time never runs backwards in the trail, and the
+# marks of the keys that it was made with, newest first, so that no bot goes on with an older one. It is always
+# the last row a transaction takes, so writers can't wait for each other in a ring.
 audit_head = sa.Table(
     "audit_head",
     metadata,
@@ -218,6 +219,7 @@ audit_head = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("at", Moment),
+    sa.Column("key_marks", sa.Text, nullable=False, server_default=sa.text("''")),
 )
 
 # One row for each range that was sealed into a file: records are deleted only where a row here covers them. `hash` is the

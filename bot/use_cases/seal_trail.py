@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.audit import Act, Entry, Record
+from bot.domain.audit_keys import Keys
 from bot.domain.chain import Chain
 from bot.domain.errors import Refused
 from bot.domain.findings import START, Point
@@ -31,7 +32,7 @@ class Range:
         return self.before.seq + 1
 
 
-async def plan_seal(before: int | datetime, key: bytes | None, told: bool, store: Store) -> Range:
+async def plan_seal(before: int | datetime, keys: Keys, told: bool, store: Store) -> Range:
     """What would be sealed: everything before this record or moment that isn't yet. `told`: there is an audit channel, and
     it must have been told of it. Raises Refused, with what to do, and NotRecorded."""
 
@@ -48,7 +49,7 @@ async def plan_seal(before: int | datetime, key: bytes | None, told: bool, store
         raise Refused("There is nothing to seal: no record stands there that isn't sealed already.")
     if not known:
         raise Refused("The audit channel has not been told of all of it yet. Wait until it has, or mend what keeps it.")
-    verified = await verify(store, key)
+    verified = await verify(store, keys)
     if not verified.whole:
         words = f"The trail is not whole ({verified.count} findings), so nothing was sealed."
         raise Refused(f"{words} Look at it with: workflow-bot audit verify")
@@ -63,9 +64,9 @@ async def copy_out(wanted: Range, write: Callable[[Iterable[Record]], None], sto
         after = page[-1][0]
 
 
-def check_file(wanted: Range, file: SealedFile, key: bytes | None) -> Seal:
+def check_file(wanted: Range, file: SealedFile, keys: Keys) -> Seal:
     """The seal for a file that holds exactly the range, whole. Raises Refused."""
-    chain = Chain(key, wanted.before)
+    chain = Chain(keys, wanted.before)
     for page in file.pages:
         chain.read(page)
     chain.finish(chain.end)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.audit import Act, Entry
+from bot.domain.audit_keys import Keys
 from bot.domain.chain import Chain, Stored
 from bot.domain.errors import Refused
 from bot.domain.findings import START, Break, Findings, Kind, Point, Witnessed
@@ -32,7 +33,8 @@ class SealedFile:
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What came of it. `agreed`: words of witnesses that agree, the furthest about the record `witnessed`; `unheard`: words
-    about records that are sealed away, and whose file was not given."""
+    about records that are sealed away, and whose file was not given. `key_since`: the first record that was made with the newest
+    key, None where none was."""
 
     breaks: Sequence[Break]
     count: int  # of breaks, also beyond those that are kept
@@ -42,6 +44,7 @@ class Verified:
     agreed: int
     witnessed: int
     unheard: int
+    key_since: int | None
 
     @property
     def whole(self) -> bool:
@@ -50,7 +53,7 @@ class Verified:
 
 async def verify(
     store: Store,
-    key: bytes | None,
+    keys: Keys,
     witnessed: Witnessed = NOBODY,
     sealed: Sequence[SealedFile] = (),
     advance: Callable[[int, int], None] = lambda done, all_: None,
@@ -67,7 +70,7 @@ async def verify(
     newest = Point(seals[-1].last, seals[-1].hash) if seals else START
     files = sorted(sealed, key=lambda one: one.first.seq)
     start = Point(files[0].first.seq - 1, files[0].first.hash) if files else newest
-    chain = Chain(key, start, witnessed.attestations)
+    chain = Chain(keys, start, witnessed.attestations)
     for kind, faults in ((Kind.GUARD, guards), (Kind.WITNESS, witnessed.faults)):
         for words in faults:
             chain.findings.add(kind, 0, words)
@@ -88,7 +91,8 @@ async def verify(
         found.add(Kind.HEAD, 0, f"The end of the chain has {end.heads} rows instead of one.")
     _check_seals(found, seals, chain.sealings, files, whole=start.seq == 0)
     witnesses = (chain.agreed, chain.witnessed, chain.unheard)
-    return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, *witnesses)
+    key_since = None if chain.key.newer or not chain.count else chain.key.since
+    return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, *witnesses, key_since)
 
 
 def _pass_over(chain: Chain, newest: Point, end: TrailEnd) -> None:

@@ -140,7 +140,7 @@ async def _evidence(company: Company) -> _Evidence:
             found = tx.runs(100_000), tx.records(0, 1_000_000)
             return _Evidence(company, found[0], messages, found[1], told, {row.id for row in late}, verified)
 
-        verified = await verify(store, KEY.encode())
+        verified = await verify(store, (KEY.encode(),))
         return await store.read(question)
 
 

@@ -23,7 +23,7 @@ async def open_store() -> AsyncIterator[OpenStore]:
     async with AsyncExitStack() as stack:
 
         def open_it(url: str) -> SqlStore:
-            store = SqlStore(*open_engines(url), b"audit key")
+            store = SqlStore(*open_engines(url), (b"audit key",))
             store.start()
             stack.push_async_callback(store.close)
             return store

@@ -67,7 +67,7 @@ def fill(url: str, records: int = 1, key: bytes = KEY) -> None:
                 tx.connection.execute(sa.insert(table), {column.name: _made_up(column) for column in table.columns})
 
     async def write() -> None:
-        store = SqlStore(*open_engines(url), key)
+        store = SqlStore(*open_engines(url), (key,))
         store.start()
         await store.write(work)
         await store.close()

@@ -18,12 +18,14 @@ import pytest
 import sqlalchemy as sa
 
 from bot.connections import build_sealer
+from bot.domain.audit_keys import read_keys
 from bot.domain.replicas import Replica
 from bot.settings import read_settings
 from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 from bot.use_cases.ports import Authenticator
+from tests.integration.chain import act
 from tests.integration.command_line import ROOT, bare_environment, start
 from tests.integration.doctor import Installation, in_order
 from tests.made_up import run
@@ -40,7 +42,7 @@ async def well(database_url: str, tmp_path: Path) -> AsyncIterator[Installation]
 
 @contextlib.asynccontextmanager
 async def store_of(well: Installation) -> AsyncIterator[SqlStore]:
-    store = SqlStore(*open_engines(well.environment["DATABASE_URL"]), well.environment["AUDIT_KEY"].encode())
+    store = SqlStore(*open_engines(well.environment["DATABASE_URL"]), read_keys(well.environment["AUDIT_KEY"]))
     store.start()
     try:
         yield store
@@ -222,14 +224,34 @@ async def test_a_changed_audit_key_is_told_by_the_trail(well: Installation) -> N
         assert "isn't the key that record 1 of the audit trail was chained with: it was changed or is missing" in said
 
 
-async def test_a_trail_that_began_without_a_key_has_none_for_good(empty_database_url: str, tmp_path: Path) -> None:
+async def test_a_trail_that_began_without_a_key_can_be_given_one(empty_database_url: str, tmp_path: Path) -> None:
     migrate.upgrade(empty_database_url)
     async with in_order(empty_database_url, tmp_path, AUDIT_KEY="") as well:
-        assert "has none for good" in await well.finding("AUDIT_KEY", "settings", "database", state="look")
+        said = await well.finding("AUDIT_KEY", "settings", "database", state="look")
+        assert "Give it one from now on, AUDIT_KEY=new,none" in said
         well.environment["AUDIT_KEY"] = "one that came later"
         said = await well.finding("AUDIT_KEY", "database")
-        assert "none was set then. Take AUDIT_KEY away again" in said
-        assert "old one back" not in said
+        assert "none was set then. Set AUDIT_KEY=new,none" in said
+        well.environment["AUDIT_KEY"] = "one that came later,none"
+        assert "begins with the next record" in await well.finding("AUDIT_KEY", "database", state="ok")
+
+
+async def test_a_key_that_was_changed_goes_with_the_trail_where_the_old_one_stands_behind_it(
+    well: Installation,
+) -> None:
+    old = well.environment["AUDIT_KEY"]
+    well.environment["AUDIT_KEY"] = f"the new one,{old}"
+    assert "the newest key begins with the next record" in await well.finding("AUDIT_KEY", "database", state="ok")
+    async with store_of(well) as store:
+        await store.write(lambda tx: tx.record(act("one")))
+    assert "fits the audit trail" in await well.finding("AUDIT_KEY", "database", state="ok")
+    for keys, found in (
+        ("the new one", "lacks the key that record 1 of the audit trail was chained with"),
+        (f"{old},the new one", "Put the newest first"),
+        (old, "was changed or is missing. Nothing can be recorded."),
+    ):
+        well.environment["AUDIT_KEY"] = keys
+        assert found in await well.finding("AUDIT_KEY", "database")
 
 
 # -------------------------------------------------------------------------------------------------- what serving bots say

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from bot.domain.audit_keys import NO_KEY
 from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
@@ -33,7 +34,7 @@ def tables(url: str) -> set[str]:
 
 def offered(url: str) -> list[str]:
     async def read() -> list[str]:
-        store = SqlStore(*open_engines(url), None)
+        store = SqlStore(*open_engines(url), NO_KEY)
         found = await store.read(lambda tx: tx.listings_allowed(["U01ALICE", "*"], "C01OPS", "RESTART", 9))
         await store.close()
         return [one.name for one in found]

@@ -153,7 +153,7 @@ async def test_a_database_of_another_revision_or_none_or_itself_is_refused(
 
 
 async def test_a_backup_of_sqlite_holds_what_a_bot_that_serves_has_committed(sqlite_url: str, tmp_path: Path) -> None:
-    store = SqlStore(*open_engines(sqlite_url), KEY)  # it keeps its write-ahead log open, as a bot does
+    store = SqlStore(*open_engines(sqlite_url), (KEY,))  # it keeps its write-ahead log open, as a bot does
     store.start()
     await store.write(lambda tx: tx.record(act("one")))
     try:
@@ -177,7 +177,7 @@ async def test_what_is_restored_as_the_page_says_goes_on_from_the_backup(
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     before = contents(sqlite_url)
     assert (await command(tmp_path, "db", "backup", "copy.db", DATABASE_URL=sqlite_url)).code == 0
-    store = SqlStore(*open_engines(sqlite_url), KEY)
+    store = SqlStore(*open_engines(sqlite_url), (KEY,))
     store.start()
     await store.write(lambda tx: tx.record(act("lost")))
     await store.close()

@@ -105,8 +105,8 @@ async def test_a_seal_that_comes_between_is_no_finding_and_the_trail_is_to_be_ve
             return answer
 
     with pytest.raises(Refused, match="sealed away while the trail was being verified"):
-        await verify_trail(SealsAfterTheFirstLook(), KEY)  # type: ignore[arg-type]  # it only reads
-    assert (await verify_trail(store, KEY)).whole
+        await verify_trail(SealsAfterTheFirstLook(), (KEY,))  # type: ignore[arg-type]  # it only reads
+    assert (await verify_trail(store, (KEY,))).whole
 
 
 async def test_a_sealed_file_that_was_changed_is_found_out(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.audit_keys import NO_KEY
 from bot.domain.runs import Run, State
 from bot.domain.workflows import Instance, InstancePage
 from bot.storage.engine import open_engines
@@ -62,7 +63,7 @@ async def test_a_lost_run_never_gets_the_instance_whose_own_run_notes_it_just_th
 ) -> None:
     now = datetime.now(UTC)
     lost, launching = _run(1, State.UNKNOWN, now), _run(2, State.LAUNCHING, now)
-    here, there = SqlStore(*open_engines(postgres_url), None), SqlStore(*open_engines(postgres_url), None)
+    here, there = SqlStore(*open_engines(postgres_url), NO_KEY), SqlStore(*open_engines(postgres_url), NO_KEY)
     here.start()
     there.start()
 
@@ -115,7 +116,7 @@ def _interrupt(monkeypatch: pytest.MonkeyPatch, deed: Any) -> None:
 
 
 async def test_a_second_press_finds_the_run_of_the_first(postgres_url: str) -> None:
-    store = SqlStore(*open_engines(postgres_url), None)
+    store = SqlStore(*open_engines(postgres_url), NO_KEY)
     store.start()
     try:
         run = _run(1, State.READY, datetime.now(UTC))

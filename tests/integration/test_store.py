@@ -91,7 +91,7 @@ async def test_a_caller_that_is_cancelled_does_not_cancel_the_work(store: SqlSto
 
 
 async def test_closing_commits_what_still_waits(database_url: str, open_store: OpenStore) -> None:
-    closing = SqlStore(*open_engines(database_url), b"audit key")
+    closing = SqlStore(*open_engines(database_url), (b"audit key",))
     closing.start()
     writes = [asyncio.create_task(closing.write(_record(f"w{number}"))) for number in range(5)]
     await asyncio.sleep(0)
@@ -155,7 +155,7 @@ from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 
 async def write(url, name):
-    store = SqlStore(*open_engines(url), b"audit key")
+    store = SqlStore(*open_engines(url), (b"audit key",))
     store.start()
     def work(tx, number):
         tx.record(Entry(Act.CANCEL_DENIED, "T01", "U01", workflow=f"{name}{number}", facts={"channel": "C01OPS"}))

@@ -50,7 +50,7 @@ def connection(database_url: str) -> Iterator[sa.Connection]:
     """A trail of some records, and a transaction that is never committed."""
     engine = migrate.plain_engine(database_url)
     with engine.begin() as connection:
-        append(connection, [entry(number) for number in range(LENGTH)], KEY)
+        append(connection, [entry(number) for number in range(LENGTH)], (KEY,))
     with engine.connect() as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
@@ -66,7 +66,7 @@ def disarm(connection: sa.Connection) -> None:
 
 
 def judge(connection: sa.Connection, *attestations: Attestation) -> Verified:
-    return asyncio.run(verify(OneConnection(connection), KEY, Witnessed(attestations)))
+    return asyncio.run(verify(OneConnection(connection), (KEY,), Witnessed(attestations)))
 
 
 def touched(verified: Verified) -> list[tuple[str, int, int]]:
@@ -207,7 +207,7 @@ def test_the_database_refuses_what_is_no_appending(connection: sa.Connection, st
 def test_calling_oneself_a_replica_opens_no_door_in_postgres(postgres_url: str) -> None:
     engine = migrate.plain_engine(postgres_url)
     with engine.begin() as connection:
-        append(connection, [entry(1)], KEY)
+        append(connection, [entry(1)], (KEY,))
     with engine.connect() as connection:
         connection.execute(sa.text("SET session_replication_role = replica"))
         with pytest.raises(sa.exc.DBAPIError, match="append-only"):
@@ -229,7 +229,7 @@ def test_a_cut_off_end_and_an_old_backup_show_by_what_was_witnessed(connection: 
         # The bot goes on after the old backup was restored, and writes other records in the place of those that are gone.
         denied = facts(Act.DENIED)
         later = [Entry(Act.DENIED, "T01", "U02BOB", request_id=f"later {n}", facts=denied) for n in range(LENGTH)]
-        append(connection, later, KEY)
+        append(connection, later, (KEY,))
         assert touched(judge(connection)) == []
         assert touched(judge(connection, known)) == [("forked", LENGTH, LENGTH)]
 
@@ -251,8 +251,8 @@ async def test_time_in_the_trail_never_runs_backwards_though_a_clock_does(
 ) -> None:
     engine = migrate.plain_engine(database_url)
     with engine.begin() as connection:
-        append(connection, [entry(1)], KEY)
+        append(connection, [entry(1)], (KEY,))
         connection.execute(sa.update(audit_head).values(at=datetime(2099, 1, 1, tzinfo=UTC)))
-        append(connection, [entry(2)], KEY)
+        append(connection, [entry(2)], (KEY,))
         assert stored(connection).rows[1][1] == "2099-01-01T00:00:00.000000Z"
     engine.dispose()

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.connections import settings_of
+from bot.domain.audit_keys import NO_KEY
 from bot.domain.errors import NotRecorded, Refused
 from bot.domain.installations import Installation
 from bot.settings import read_settings
@@ -77,7 +78,7 @@ async def test_a_connection_that_lost_its_schema_on_the_way_does_nothing(
         return arguments("-c timezone=UTC")
 
     monkeypatch.setattr(engine, "postgres_arguments", dropped)
-    store = SqlStore(*open_engines(own), None)
+    store = SqlStore(*open_engines(own), NO_KEY)
     store.start()
     with pytest.raises(NotRecorded, match="search_path"):
         await store.read(lambda tx: tx.policy_version())

@@ -104,6 +104,12 @@ def test_every_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     assert error_of(**{f"{name}_FILE": str(tmp_path / "none")}).startswith(f"{name}_FILE: ")
 
 
+def test_of_several_keys_each_is_a_secret() -> None:
+    secrets = read_settings({"AUDIT_KEY": "newest, older,none", "ENCRYPTION_KEY": "other-new,other-old"}).secrets()
+    assert {"newest", "older", "other-new", "other-old"} <= set(secrets)
+    assert "none" not in secrets
+
+
 def test_a_secret_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_bytes(b"\xff\xfe")

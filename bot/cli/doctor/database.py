@@ -12,7 +12,8 @@ from bot import connections
 from bot.cli.doctor.case import Case, Held
 from bot.cli.doctor.findings import Area, Check, Finding, Findings, Looking, Says
 from bot.cli.doctor.workspaces import NO_DATABASE, UPGRADE, check_databases
-from bot.domain.audit import link
+from bot.domain.audit import Record
+from bot.domain.audit_keys import NO_KEY, NONE, key_of
 from bot.domain.errors import InvalidSettings, UnreadableSecret
 from bot.settings import Settings
 from bot.storage import migrate
@@ -147,21 +148,33 @@ def _encryption_key(settings: Settings, held: Held, *, oauth: bool) -> Finding |
 def _audit_key(settings: Settings, held: Held) -> Finding | None:
     if not held.records:
         return None
-    key = settings.audit_key.get_secret_value().encode() or None
-    fits = all(link(record.body, key) == record.hash for record in held.records)
-    if fits and key is None:
-        found = "not set when the audit trail began, so it has none for good: its owner could write it anew."
-        return says.look(Check.AUDIT_KEY, found, "Rely on witnesses outside the database: docs/audit.md.")
-    if fits:
-        return says.ok(Check.AUDIT_KEY, "fits the audit trail")
-    last = held.records[-1]
-    unkeyed = link(last.body, None) == last.hash
+    keys = settings.audit_keys
+    first, last = held.records[0], held.records[-1]
+    began, ended = (key_of(record.body, record.hash, keys) for record in (first, last))
+    if ended is None:
+        return _foreign_key(last)
+    if began is not None and keys.index(began) < keys.index(ended):
+        found = f"has a key in front that record {last.seq} of the audit trail was not chained with any more."
+        return says.fail(Check.AUDIT_KEY, found, "Put the newest first: AUDIT_KEY=new,old")
+    if began is None:
+        found = f"lacks the key that record {first.seq} of the audit trail was chained with, before it was changed."
+        advice = "Put it behind the newer one (AUDIT_KEY=new,old), until that part is sealed: workflow-bot audit seal"
+        return says.fail(Check.AUDIT_KEY, found, advice)
+    if not any(keys):
+        found = "not set when the audit trail began: its owner could write it anew."
+        advice = f"Give it one from now on, AUDIT_KEY=new,{NONE}, and rely on witnesses: docs/audit.md."
+        return says.look(Check.AUDIT_KEY, found, advice)
+    begins = "" if ended == keys[0] else "; the newest key begins with the next record"
+    return says.ok(Check.AUDIT_KEY, f"fits the audit trail{begins}")
+
+
+def _foreign_key(last: Record) -> Finding:
     found = f"isn't the key that record {last.seq} of the audit trail was chained with"
-    if unkeyed:
+    if key_of(last.body, last.hash, NO_KEY) is not None:
         advice = (
-            "Take AUDIT_KEY away again: a chain has one key for good, or none. Where it was set before that record,"
-            " somebody has written the trail anew: compare it with its witnesses."
+            f"Set AUDIT_KEY=new,{NONE}: the new key is for what comes now. Where one was set before that record, somebody has"
+            " written the trail anew: compare it with its witnesses."
         )
         return says.fail(Check.AUDIT_KEY, f"{found}: none was set then.", advice)
-    found += ": it was changed or is missing."
-    return says.fail(Check.AUDIT_KEY, found, "Put the old one back; a chain has one key for good.")
+    found += ": it was changed or is missing. Nothing can be recorded."
+    return says.fail(Check.AUDIT_KEY, found, "Put that one back, or behind the new one: AUDIT_KEY=new,old")

@@ -43,7 +43,7 @@ async def check_settings(case: Case) -> Findings:
         what = "secret inputs and tokens" if case.all.oauth else "secret inputs"
         found = f"not set: {what} are sealed with a key made from a Slack secret, and lost when that is changed."
         yield says.look(Check.ENCRYPTION_KEY, found, RANDOM)
-    begun = case.held is not None and case.held.records  # a chain has one key for good, or none
+    begun = case.held is not None and case.held.records
     if not case.settings.audit_key.get_secret_value() and not begun:
         found = "not set: whoever owns the database could write the whole audit trail anew with fitting hashes."
         yield says.look(Check.AUDIT_KEY, found, f"{RANDOM} Do it before the first record.")

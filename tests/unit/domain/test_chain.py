@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.audit import body_of, link
+from bot.domain.audit_keys import NO_KEY, Keys
 from bot.domain.chain import Chain, hasher
 from bot.domain.findings import LIMIT, Attestation, Break, Findings, Kind, Point
 from tests.tampering import BODY, HASH, KEY, SEQ, TAMPERINGS, Tampering, Trail, entry, whole_trail
 
 
-def read(trail: Trail, key: bytes | None = KEY, *attestations: Attestation, page: int = 7) -> Chain:
-    chain = Chain(key, attestations=attestations)
+def read(trail: Trail, keys: Keys = (KEY,), *attestations: Attestation, page: int = 7) -> Chain:
+    chain = Chain(keys, attestations=attestations)
     rows = sorted(trail.rows, key=lambda row: row[SEQ])
     for begin in range(0, len(rows), page):
         chain.read(rows[begin : begin + page])
@@ -31,7 +32,7 @@ def named(found: Findings) -> list[tuple[str, int, int, str]]:
 @pytest.mark.parametrize("length", [0, 1, 2, 50])
 def test_a_trail_as_the_bot_writes_it_is_whole(key: bytes | None, length: int) -> None:
     trail = whole_trail(length, key)
-    chain = read(trail, key)
+    chain = read(trail, (key or b"",))
     assert (named(chain.findings), chain.count, chain.end) == ([], length, trail.head)
 
 
@@ -56,7 +57,7 @@ def test_without_a_key_what_needs_no_key_to_be_found_is_found(tampering: Tamperi
         chance = random.Random(seed)
         trail = whole_trail(chance.randrange(4, 30), None)
         tampering.do(trail, chance)
-        assert read(trail, None).findings.count, f"seed {seed}"
+        assert read(trail, NO_KEY).findings.count, f"seed {seed}"
 
 
 def test_of_many_tamperings_at_random_each_is_found() -> None:
@@ -105,7 +106,7 @@ def test_a_record_in_the_middle_that_was_written_anew_without_a_key_forks_the_tr
     trail = whole_trail(6, None)
     trail.rows[2][BODY] = trail.rows[2][BODY].replace(b"T01", b"T02")
     trail.rows[2][HASH] = link(trail.rows[2][BODY], None)
-    assert named(read(trail, None).findings) == [("forked", 3, 4, "")]
+    assert named(read(trail, NO_KEY).findings) == [("forked", 3, 4, "")]
 
 
 def test_findings_are_counted_beyond_those_that_are_kept() -> None:
@@ -117,7 +118,7 @@ def test_findings_are_counted_beyond_those_that_are_kept() -> None:
 
 
 def test_a_wrong_key_is_one_finding_that_asks_for_the_right_one() -> None:
-    (found,) = read(whole_trail(20), b"wrong").findings.breaks
+    (found,) = read(whole_trail(20), (b"wrong",)).findings.breaks
     assert (found.kind, found.seq, found.until) == (Kind.RECHAINED, 1, 20)
     assert "is AUDIT_KEY the key" in found.words
 
@@ -129,7 +130,7 @@ def test_a_cut_off_tail_with_a_fitting_head_shows_by_what_a_witness_knows_and_on
     del trail.rows[9:]
     trail.head = Point(9, trail.rows[-1][HASH])
     assert read(trail).findings.count == 0
-    (found,) = read(trail, KEY, known).findings.breaks
+    (found,) = read(trail, (KEY,), known).findings.breaks
     assert (found.kind, found.seq, found.until) == (Kind.TAIL_CUT, 10, 15)
     assert found.words.startswith("The audit channel has record 15, and the trail ends at 9")
 
@@ -146,7 +147,7 @@ def test_an_old_backup_that_went_on_differently_is_found_where_a_witness_knows_b
         prev = link(body, KEY)
         restored.rows.append([seq, at, one.act.value, one.user_id, one.workflow, one.run_id, body, prev])
     restored.head = Point(20, prev)
-    chain = read(restored, KEY, *known)
+    chain = read(restored, (KEY,), *known)
     assert named(chain.findings) == [("forked", 12, 12, ""), ("forked", 18, 18, "")]
     assert "it was rewritten from some record after 5 on" in chain.findings.breaks[0].words
     assert chain.agreed == 1
@@ -174,7 +175,7 @@ def test_whatever_is_put_into_a_row_is_a_finding_and_no_accident(odd: object, co
 
 
 def test_a_row_at_a_place_that_is_no_number_is_a_finding() -> None:
-    chain = Chain(KEY)
+    chain = Chain((KEY,))
     trail = whole_trail(3)
     chain.read([*trail.rows, ["x", *trail.rows[0][1:]]])
     chain.finish(trail.head)
@@ -190,10 +191,10 @@ def test_the_quick_hash_is_the_chain_s_hash(key: bytes, body: bytes) -> None:
 
 def test_a_trail_can_be_read_from_any_record_on() -> None:
     trail = whole_trail(20)
-    chain = Chain(KEY, Point(10, trail.rows[9][HASH]))
+    chain = Chain((KEY,), Point(10, trail.rows[9][HASH]))
     chain.read(trail.rows[10:])
     chain.finish(trail.head)
     assert (named(chain.findings), chain.count) == ([], 10)
-    wrong = Chain(KEY, Point(10, "0" * 64))
+    wrong = Chain((KEY,), Point(10, "0" * 64))
     wrong.read(trail.rows[10:])
     assert named(wrong.findings) == [("forked", 10, 11, "")]
