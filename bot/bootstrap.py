@@ -115,7 +115,7 @@ async def running(bot: Bot, settings: Settings) -> AsyncIterator[int]:
     """Serve until left: first the doors are shut, then what came through them is finished. Yields the port."""
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
-            watching(bot.instruments, partial(_watched, bot.served), bot.served.unserved, settings)
+            watching(bot.instruments, partial(_watched, bot.served), bot.served.troubled, settings)
         )
         await stack.enter_async_context(bot.served.at_work())
         port = await stack.enter_async_context(open_port(bot.web, settings.host, settings.port))
@@ -185,7 +185,7 @@ def _readiness(served: Served, socket: Socket | None, heard: Heard, instruments:
             "definitions compared": None if compared is None else round(time.monotonic() - compared),
         }
         found: dict[str, Any] = {"seconds since": ages}
-        if unserved := served.unserved():
+        if unserved := served.troubled().unserved:
             found["attention"] = f"{unserved} workspace(s) can't be served: workflow-bot doctor says why"
         return found
 

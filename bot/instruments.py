@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from bot.domain.installations import Troubled
 from bot.metrics.counting import Counting, no_span
 from bot.metrics.families import Counted, Measured, process_collectors
 from bot.metrics.heard import HeardCollector
@@ -65,19 +66,19 @@ def build_instruments(settings: Settings, heard: Heard) -> Instruments:
 async def watching(
     instruments: Instruments,
     watched: Callable[[], Mapping[str, Watched]],
-    unserved: Callable[[], int],
+    troubled: Callable[[], Troubled],
     settings: Settings,
 ) -> AsyncIterator[None]:
     """Keep the metrics up to date until left, and serve them on an address of their own where one is set.
 
-    `watched` are the workspaces that are served just now, and `unserved` counts those that can't be.
+    `watched` are the workspaces that are served just now, and `troubled` counts those where not all is well.
     """
 
     def stores() -> Mapping[str, Store]:
         return {name: each.store for name, each in watched().items()}
 
     def put(found: Round) -> None:
-        instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()}, unserved())
+        instruments.sampled.put(found, {name: each.witnesses for name, each in watched().items()}, troubled())
 
     async with contextlib.AsyncExitStack() as stack:
         if settings.metrics_apart:

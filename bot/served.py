@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.connections import Lines, build_oauth, build_sealer, open_store, tokenless_client
 from bot.datadog.sites import Site
+from bot.domain.installations import Troubled
 from bot.domain.replicas import Replica
 from bot.install_pages import InstallPages
 from bot.opening import Note, Opener
@@ -41,7 +42,7 @@ class Served:
 
     `admit` decides where a request goes, `at_work` keeps the loops going until left, `open` is what is served just now, by
     id (the only one has no need of it), `checks` say whether it can be served, and
-    `unserved` counts the workspaces that can't be though the bot is installed there.
+    `troubled` counts the workspaces where not all is well.
     """
 
     store: SqlStore
@@ -51,7 +52,7 @@ class Served:
     at_work: Callable[[], AbstractAsyncContextManager[None]]
     open: Callable[[], Mapping[str, Workspace]]
     checks: Mapping[str, Check]
-    unserved: Callable[[], int]
+    troubled: Callable[[], Troubled]
     pages: InstallPages | None = None
 
 
@@ -68,7 +69,7 @@ async def serve_one(
 
         work, checks = partial(at_work, workspace, describe), _of(workspace.store)
         checks["slack"] = partial(slack_knows_us, workspace.directory)
-        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, int)
+        yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, Troubled)
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +83,7 @@ async def serve_many(
         many = Workspaces(store, Opener(settings, store, sealer, lines, site, describe, migrates, note), voice)
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
-        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.unserved, pages)
+        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.troubled, pages)
 
 
 @contextlib.asynccontextmanager

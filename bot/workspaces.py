@@ -16,7 +16,7 @@ from typing import Any
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.domain.errors import NotRecorded, UnreadableSecret, WorkflowBotError
-from bot.domain.installations import Installation
+from bot.domain.installations import Installation, Troubled
 from bot.opening import NOT_SERVED, Opened, Opener
 from bot.slack.app import Admitted, refusing
 from bot.slack.installed import departure, installed_in
@@ -49,6 +49,7 @@ class Workspaces:
         }
         self._told: dict[str, int] = {}  # removed installations of which the trail tells, by version
         self._tell_again = 0.0
+        self._unrefreshed = 0
 
     async def admit(self, context: AsyncBoltContext) -> Admitted:
         """Where a request goes. Asks the database once, and nobody else."""
@@ -110,10 +111,9 @@ class Workspaces:
         """Exchange tokens that are about to expire for new ones."""
         while not stopping.is_set():
             try:
-                for one in await self._store.read(
-                    lambda tx: [i for i in tx.installations() if i.wants_refresh(tx.now)]
-                ):
-                    await refresh_token(one, exchange, self._opener.sealer, self._store)
+                due = await self._store.read(lambda tx: [i for i in tx.installations() if i.wants_refresh(tx.now)])
+                done = [await refresh_token(one, exchange, self._opener.sealer, self._store) for one in due]
+                self._unrefreshed = done.count(False)  # or another replica is at it just now
             except NotRecorded as error:
                 log.error("tokens can't be refreshed: %s", error.cause)
             with contextlib.suppress(TimeoutError):
@@ -149,9 +149,9 @@ class Workspaces:
         """Those that are open just now, by id."""
         return {name: one.ready.result() for name, one in self._open.items() if one.is_served}
 
-    def unserved(self) -> int:
-        """How many have installed the bot and can't be served. Whoever may know why looks into the log, or asks doctor."""
-        return sum(one.is_in_trouble for one in self._open.values())
+    def troubled(self) -> Troubled:
+        """Where not all is well. Whoever may know why looks into the log, or asks doctor."""
+        return Troubled(sum(one.is_in_trouble for one in self._open.values()), self._unrefreshed)
 
     async def _compare(self, installations: list[Installation], before: set[str]) -> None:
         """`before` were open when the installations were asked for: what was opened since is not in them."""

@@ -26,6 +26,14 @@ def insist_on_id(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Troubled:
+    """How many workspaces have the bot and can't be served, and how many tokens are to be exchanged and were not."""
+
+    unserved: int = 0
+    unrefreshed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """One installation. `id` is the team's id or, for one of a whole organisation, the enterprise's.
 

@@ -69,6 +69,8 @@ class Measured:
         self.database = gauge("database_up", "1 where that look succeeded, in every workspace")
         self.workspaces = gauge("workspaces", "Workspaces that this process serves")
         self.unserved = gauge("workspaces_unserved", "Workspaces that have installed the bot and that it can't serve")
+        words = "Workspaces whose token is about to end and was not exchanged at the last attempt"
+        self.unrefreshed = gauge("workspaces_unrefreshed", words)
         self.runs = gauge("runs", "Runs that are not over", "state")
         self.runs_overdue = gauge("runs_overdue_seconds", "How long the run that is due longest has been due")
         self.oldest_approval = gauge("approval_oldest_seconds", "Age of the oldest approval that nobody has decided on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from bot.domain.installations import Troubled
 from bot.domain.runs import ENDED, State
 from bot.metrics.families import Measured
 from bot.use_cases.ports import Sample
@@ -20,14 +21,15 @@ class Sampled:
         self._samples: dict[str, Sample] = {}  # the last of each workspace
         self._shown: set[tuple[str, str]] = set()  # workspaces and witnesses; "" for the head itself
 
-    def put(self, found: Round, witnesses: Mapping[str, Collection[str]], unserved: int) -> None:
-        """Show a round. `witnesses` names those that are to be told, by workspace; `unserved` workspaces have the bot and are
-        not served. What could not be looked up stays as it was, which `database_up` tells."""
+    def put(self, found: Round, witnesses: Mapping[str, Collection[str]], troubled: Troubled) -> None:
+        """Show a round. `witnesses` names those that are to be told, by workspace; in `troubled` workspaces not all is well.
+        What could not be looked up stays as it was, which `database_up` tells."""
         gauges = self._measured
         gauges.sampled.set(found.at)
         gauges.database.set(not found.failed)
         gauges.workspaces.set(len(found.samples) + len(found.failed))
-        gauges.unserved.set(unserved)
+        gauges.unserved.set(troubled.unserved)
+        gauges.unrefreshed.set(troubled.unrefreshed)
         before = {name: self._samples[name] for name in found.failed if name in self._samples}
         samples = self._samples = before | dict(found.samples)
         for state in OPEN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -66,4 +67,24 @@ async def test_a_workspace_that_can_not_be_served_is_counted_until_it_can(
     assert "not ready for this workspace" in (await many.beta.person(ALICE).command("C01OPS", "/workflow help")).body
     assert "not ready" not in (await many.acme.person(ALICE).command("C01OPS", "/workflow help")).body
     await many.install(BETA)
+    await until(lambda: counted(0))
+
+
+async def test_a_token_that_is_not_exchanged_before_its_end_is_counted_until_it_is(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.use_cases.refresh_token.CLAIM", timedelta(seconds=0.1))
+    many.app.rotates = True
+    await many.install(ACME)
+    await many.install(BETA)
+
+    async def counted(unrefreshed: int) -> bool:
+        found = values(await scrape(many.replicas[0].url))
+        return (found["workspaces"], found["workspaces_unrefreshed"]) == (2, unrefreshed)
+
+    await until(lambda: counted(0))
+    many.app.client_secret, secret = "another", many.app.client_secret  # as after one that was made anew
+    monkeypatch.setattr("bot.domain.installations.REFRESH_BEFORE", timedelta(hours=13))
+    await until(lambda: counted(2))
+    many.app.client_secret = secret
     await until(lambda: counted(0))
