@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+import psycopg.errors
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from bot.domain.errors import NotRecorded
 from bot.storage.engine import make_parent, parse_url, postgres_engine, prepare_sqlite, schema_of
 from bot.storage.roles import bot_roles, grant, make_role
 
@@ -20,6 +22,12 @@ log = logging.getLogger(__name__)
 
 # Any number that no other program takes for a lock in the same database.
 LOCK = 7_126_403_518
+LOCK_WAIT = 10  # seconds that a table is waited for
+IN_USE = (
+    f"Something holds a table that is to be changed, and did not let go of it within {LOCK_WAIT} s, so nothing was changed. End"
+    " it, or wait for its end (pg_stat_activity shows it: a backup, a report, a psql with an open transaction); then run it"
+    " again."
+)
 # Alembic keeps what it works on in one place of the process.
 _alembic = threading.Lock()
 
@@ -33,7 +41,8 @@ def folder() -> Path:
 
 def upgrade(url: str, revision: str = "head", roles: Collection[str] = ()) -> None:
     """Migrate up to `revision`, and give roles of the bot's what new tables need; `roles` are those that the tables are new
-    to. Raises InvalidSettings for a bad URL, sqlalchemy errors where the database refuses.
+    to. Raises InvalidSettings for a bad URL, NotRecorded where somebody holds a table for long, sqlalchemy errors where the
+    database refuses.
 
     A schema that a newer version of the bot has made is left as it is: this version works on it (a test holds the newer
     one to that), and a replica that is restarted while others are being upgraded must come up.
@@ -141,8 +150,12 @@ def _run(url: str, action: Callable[[Config], None]) -> None:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
                 make_schema(connection, schema_of(parse_url(url)))
                 # Whoever waits for a table is waited for by all who come after: rather fail, and be started again.
-                connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
             action(config_for(connection))
+    except sa.exc.OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise NotRecorded(IN_USE) from error
+        raise
     finally:
         engine.dispose()
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -15,7 +16,9 @@ from bot.storage import migrate
 from bot.storage.engine import open_engines
 from bot.storage.store import SqlStore
 from bot.storage.tables import metadata
+from tests.databases import DatabaseServer
 from tests.integration.chain import whole_chain
+from tests.integration.command_line import command
 from tests.integration.conftest import OpenStore
 from tests.integration.filled import WAITING, empty_tables, fill
 from tests.made_up import entry
@@ -129,6 +132,28 @@ def test_replicas_may_upgrade_at_the_same_time(empty_database_url: str) -> None:
     starts = [subprocess.Popen([sys.executable, "-c", UPGRADE, empty_database_url], cwd=ROOT) for _ in range(2)]
     assert [start.wait(60) for start in starts] == [0, 0]
     assert tables(empty_database_url) == set(metadata.tables)
+
+
+async def test_an_upgrade_does_not_queue_up_for_a_table_that_somebody_holds_and_says_what_to_do(
+    postgres_server: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_WAIT", 1)
+    url = postgres_server.empty()
+    migrate.upgrade(url, "0008")
+    engine = migrate.plain_engine(url)
+    with engine.connect() as reader:
+        reader.execute(
+            sa.text("SELECT * FROM audit_head")
+        )  # in a transaction, as of a psql that somebody has left open
+        ended = await command(tmp_path, "db", "upgrade", DATABASE_URL=url)
+    assert ended.code == 1
+    assert "Something holds a table that is to be changed" in ended.words
+    assert "pg_stat_activity" in ended.words
+    assert "Traceback" not in ended.words
+    assert migrate.revisions(url)[0] == "0008"
+    assert (await command(tmp_path, "db", "upgrade", DATABASE_URL=url)).code == 0
+    engine.dispose()
+    postgres_server.drop(url)
 
 
 def test_the_tables_in_code_are_those_that_the_migrations_make(database_url: str) -> None:
