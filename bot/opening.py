@@ -117,10 +117,10 @@ class Opener:
     def _prepare(self, url: str) -> None:
         """Bring the workspace's database up to date, where this is ours to do. Raises NotRecorded."""
         try:
-            current, newest = migrate.revisions(url)
+            current = migrate.revision_at(url)
         except (sa.exc.SQLAlchemyError, OSError) as error:
             raise NotRecorded(f"its database can't be reached: {cause_of(error)}") from error
-        if current == newest or migrate.is_ahead(current):
+        if migrate.is_current(current):
             return
         if current is not None and not self.migrates:  # an empty one is nobody's yet
             raise NotRecorded(UPGRADE)
@@ -152,7 +152,7 @@ class Opener:
 async def tell_removed(
     settings: Settings,
     removed: Installation,
-    apart: Callable[[Callable[[str], bool], str], Awaitable[bool]] = asyncio.to_thread,
+    apart: Callable[[Callable[[str], str | None], str], Awaitable[str | None]] = asyncio.to_thread,
 ) -> None:
     """Have the workspace's own trail tell that the bot was taken out of it; where it has none any more, nothing is told.
 
@@ -161,11 +161,12 @@ async def tell_removed(
     own = settings_of(settings, removed.id, "")
     url = own.database_url.get_secret_value()
     try:
-        if not await apart(migrate.is_there, url):
-            return
-        if not await apart(migrate.is_current, url):
-            raise NotRecorded(UPGRADE)
+        revision = await apart(migrate.revision_at, url)
     except (sa.exc.SQLAlchemyError, OSError) as error:
         raise NotRecorded(f"its database can't be read ({cause_of(error)}).") from error
+    if revision is None:
+        return
+    if not migrate.is_current(revision):
+        raise NotRecorded(UPGRADE)
     async with open_store(own) as store:
         await note_installation(removed, store)

@@ -13,7 +13,6 @@ from bot.domain.errors import NotRecorded, UnreadableSecret
 from bot.domain.installations import Installation, is_workspace_id
 from bot.settings import Settings
 from bot.storage import migrate
-from bot.storage.condition import sqlite_file
 from bot.storage.engine import cause_of
 from bot.storage.installations import all_installations
 from bot.use_cases.refresh_token import TOKEN
@@ -98,18 +97,20 @@ def token_of(settings: Settings, installation: Installation) -> str:
 def installations(settings: Settings) -> list[Installation]:
     """Everybody who has installed the bot, removed ones too; nobody where there is no database yet. Raises NotRecorded."""
     url = settings.database_url.get_secret_value()
-    file = sqlite_file(url)
-    if file is not None and not file.exists():
-        return []  # opening it would make it
-    engine = migrate.plain_engine(url)
     try:
-        with engine.connect() as connection:
-            return all_installations(connection) if migrate.revision_of(connection) else []
+        return _installations_at(url) if migrate.is_there(url) else []
     except (sa.exc.SQLAlchemyError, OSError) as error:
         raise NotRecorded(
             f"The main database can't say which workspaces there are: {cause_of(error)}. Check DATABASE_URL; where the tables"
             " are behind, run: workflow-bot db upgrade"
         ) from error
+
+
+def _installations_at(url: str) -> list[Installation]:
+    engine = migrate.plain_engine(url)
+    try:
+        with engine.connect() as connection:
+            return all_installations(connection)
     finally:
         engine.dispose()
 

@@ -87,18 +87,23 @@ def revisions(url: str) -> tuple[str | None, str | None]:
         engine.dispose()
 
 
-def is_there(url: str) -> bool:
-    """Whether the database has tables of the bot's. Looking at an SQLite file that is not there doesn't make it."""
+def revision_at(url: str) -> str | None:
+    """The revision that the database has; None where it has none of our tables. To look at an SQLite file that is not there
+    doesn't make it."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
-        return False
-    return revisions(url)[0] is not None
+        return None
+    return revisions(url)[0]
 
 
-def is_current(url: str) -> bool:
-    """Whether this version of the bot can work on the database as it is."""
-    current, wanted = revisions(url)
-    return current == wanted or is_ahead(current)
+def is_there(url: str) -> bool:
+    """Whether the database has tables of the bot's."""
+    return revision_at(url) is not None
+
+
+def is_current(revision: str | None) -> bool:
+    """Whether this version of the bot can work on a database of this revision."""
+    return revision == newest() or is_ahead(revision)
 
 
 def newest() -> str | None:

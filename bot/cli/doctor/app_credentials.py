@@ -5,6 +5,7 @@ from __future__ import annotations
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.cli.doctor.asking import header
 from bot.cli.doctor.case import Case
 from bot.cli.doctor.clock import compare_clock
 from bot.cli.doctor.findings import Area, Check, Findings, Looking, Says
@@ -43,6 +44,5 @@ async def check_credentials(case: Case, client: AsyncWebClient) -> Findings:
             yield says.fail(Check.CLIENT_SECRET, found, COPY)
         case _:
             yield says.look(Check.CLIENT_SECRET, f"can't be told: Slack answers {reason}.", "Look again in a minute.")
-    date = next((value for name, value in headers.items() if name.lower() == "date"), "")
-    if clock := compare_clock(says, "Slack", date):
+    if clock := compare_clock(says, "Slack", header(headers, "Date")):
         yield clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -23,6 +23,11 @@ REFUSALS = {
 }
 
 Call = Callable[[], Coroutine[Any, Any, Any]]
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """The header of that name, in whichever letters; empty where there is none."""
+    return next((value for each, value in headers.items() if each.lower() == name.lower()), "")
 
 
 async def ask(call: Call) -> tuple[Any | None, str]:

@@ -23,7 +23,6 @@ from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import PolicySource, read_policy
 from bot.settings import Settings
 from bot.storage import migrate
-from bot.storage.condition import sqlite_file
 from bot.use_cases.ports import WitnessState
 
 
@@ -129,11 +128,7 @@ async def read_held(settings: Settings) -> Held | None:
     """What the database of these settings holds; None where it can't be read or has another schema."""
     url = settings.database_url.get_secret_value()
     try:
-        file = sqlite_file(url)
-        if file is not None and not file.exists():
-            return None  # opening it would make it
-        current, newest = await asyncio.to_thread(migrate.revisions, url)
-        if current != newest:
+        if await asyncio.to_thread(migrate.revision_at, url) != migrate.newest():
             return None
         async with connections.open_store(settings) as store:
             return await store.read(_read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.cli.doctor.asking import header
 from bot.cli.doctor.findings import Area, Check, Finding, Says
 from bot.cli.manifest import build_manifest
 
@@ -15,9 +16,8 @@ def check_scopes(headers: Mapping[str, str], reinstall: str, subject: str = "") 
 
     Slack docs: authentication/tokens; the header is X-OAuth-Scopes.
     """
-    there = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
     wanted = build_manifest("/workflow", None)["oauth_config"]["scopes"]["bot"]
-    missing = sorted(set(wanted) - {scope.strip() for scope in there.split(",")})
+    missing = sorted(set(wanted) - {scope.strip() for scope in header(headers, "X-OAuth-Scopes").split(",")})
     if missing:
         advice = f"Add them at OAuth & Permissions, Scopes, where the app lacks them. {reinstall}"
         return says.fail(Check.SCOPES, f"missing: {', '.join(missing)}.", advice, subject)
