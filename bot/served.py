@@ -83,7 +83,17 @@ async def serve_many(
         many = Workspaces(store, Opener(settings, store, sealer, lines, site, describe, migrates, note), voice)
         work = partial(_all_at_work, many, store, oauth, describe, lines)
         pages = InstallPages(settings, oauth, sealer, store, many)
-        yield Served(store, client, many.admit, many.gone, work, many.served, _of(store), many.troubled, pages)
+        yield Served(
+            store,
+            client,
+            many.admit,
+            partial(many.gone, oauth.takes),
+            work,
+            many.served,
+            _of(store),
+            many.troubled,
+            pages,
+        )
 
 
 @contextlib.asynccontextmanager

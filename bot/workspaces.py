@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,9 @@ NOT_INSTALLED = "The bot is not installed in this workspace, so nothing was done
 AWAY = "The bot can't get at what it knows of this workspace at the moment, so nothing was done. Try again in a moment."
 NOT_READY = "The bot is not ready for this workspace yet, so nothing was done. Whoever runs it sees why in `workflow-bot doctor`."
 ADMISSION = 1.5  # seconds that finding the workspace may take of Slack's three
+
+# Whether Slack takes a token. Raises SlackUnavailable.
+Takes = Callable[[str], Awaitable[bool]]
 
 log = logging.getLogger(__name__)
 
@@ -127,16 +130,31 @@ class Workspaces:
             return str(error)
         return ""
 
-    async def gone(self, body: Mapping[str, Any]) -> None:
-        """Slack says that the app was uninstalled, or its token revoked; the two come in any order. Raises NotRecorded."""
+    async def gone(self, takes: Takes, body: Mapping[str, Any]) -> None:
+        """Slack says that the app was uninstalled, or its token revoked; the two come in any order.
+
+        Raises NotRecorded, and SlackUnavailable where only Slack could say whether this is meant.
+        """
         left = departure(body)
         if left is None:
             return
-        removed = await self._store.write(lambda tx: tx.remove_installation(left.workspace_id, left.how, left.before))
+        known, before = await self._store.read(lambda tx: tx.installation(left.workspace_id)), left.before
+        if known is not None and known.is_installed and left.may_mean_one_before(known):
+            if await self._is_good(known, takes):
+                log.info("workspace %s stays: it came back in the second in which it left", known.id)
+                return
+            before = known.installed_at
+        removed = await self._store.write(lambda tx: tx.remove_installation(left.workspace_id, left.how, before))
         if removed is not None:
             log.warning("workspace %s is removed: %s", removed.id, left.how)
             self._leave(removed.id)
             await self._tell_of_departure(removed)
+
+    async def _is_good(self, known: Installation, takes: Takes) -> bool:
+        try:
+            return await takes(self._opener.token(known))
+        except UnreadableSecret:
+            return False  # of no use to anybody
 
     async def close(self) -> None:
         """Stop all of them, each as a bot stops."""

@@ -14,6 +14,7 @@ from bot.domain.audit import Act
 from bot.domain.catalogue import CatalogueEntry, Limits, Listing
 from bot.domain.facts import FACTS
 from bot.domain.inputs import Input, InvalidInput
+from bot.domain.installations import Installation
 from bot.domain.runs import Run, State
 from bot.domain.workflows import AllowedValue, InputType
 
@@ -43,6 +44,22 @@ RUN = Run(
     created_at=NOON,
     due=NOON,
     token=1,
+)
+ACME = Installation(
+    id="T01ACME",
+    team_id="T01ACME",
+    enterprise_id="",
+    name="Acme",
+    app_id="A01",
+    bot_user_id="U01BOT",
+    bot_id="B01BOT",
+    scopes="commands",
+    token="sealed",
+    refresh_token="",
+    expires_at=None,
+    installed_at=NOON,
+    installed_by="U01ALICE",
+    version=1,
 )
 
 

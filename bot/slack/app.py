@@ -181,7 +181,7 @@ class LastMiddleware(AsyncMiddleware):
         if self._gone is not None and address(req.body)[1] in GONE:
             try:
                 await self._gone(req.body)
-            except NotRecorded:
+            except (NotRecorded, SlackUnavailable):
                 return BoltResponse(status=503, body="")  # Slack tells it again (Slack docs: apis/events-api)
             return BoltResponse(status=200, body="")
         return _answer_for_nobody(address(req.body))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
@@ -13,16 +13,26 @@ from bot.domain.installations import Installation, is_workspace_id
 from bot.slack.directory import Identity
 from bot.slack.ids import GONE
 
+SECOND = timedelta(seconds=1)
 LATEST = 2**35  # seconds since 1970 that are still a moment
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """An installation is gone. One that was made after `before` is not meant: Slack may repeat an event after minutes."""
+    """An installation is gone. `second`: the whole second in which, which is all that Slack tells; None: not even that."""
 
     workspace_id: str
     how: str
-    before: datetime | None
+    second: datetime | None
+
+    @property
+    def before(self) -> datetime | None:
+        """One that was made after this is not meant: Slack may repeat an event after minutes."""
+        return None if self.second is None else self.second + SECOND
+
+    def may_mean_one_before(self, installation: Installation) -> bool:
+        """Whether the installation was made in that very second, so before or after somebody left."""
+        return self.second is not None and self.second <= installation.installed_at <= self.second + SECOND
 
 
 def installed_in(context: AsyncBoltContext) -> str | None:
@@ -51,10 +61,10 @@ def departure(body: Mapping[str, Any]) -> Departure | None:
         return None
     how = "uninstalled in Slack" if event.get("type") == uninstalled else "its token was revoked in Slack"
     moment = body.get("event_time")
-    before = None
+    second = None
     if isinstance(moment, int) and 0 < moment < LATEST:
-        before = datetime.fromtimestamp(moment + 1, UTC)
-    return Departure(workspace_id, how, before)
+        second = datetime.fromtimestamp(moment, UTC)
+    return Departure(workspace_id, how, second)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -17,11 +17,12 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.errors import Refused, SlackUnavailable
 from bot.domain.installations import Installation, is_workspace_id
-from bot.slack.directory import UNREACHABLE
+from bot.slack.directory import REFUSED_TOKEN, UNREACHABLE
 from bot.slack.ids import SCOPES
 from bot.use_cases.refresh_token import Tokens
 
 OURS = ("bad_client_secret", "invalid_client_id")  # Slack docs: oauth.v2.access; the browser can't help it
+EVENT_LIMIT = 1.5  # seconds; Slack waits for three
 LIMIT = 15.0  # seconds; whoever has a code or a refresh token waits for it
 
 
@@ -74,6 +75,18 @@ class SlackOAuth:
             raise SlackUnavailable(f"Slack refuses ({error.response.get('error')}).") from None
         except UNREACHABLE as error:
             raise SlackUnavailable("Slack does not answer.") from error
+
+    async def takes(self, token: str) -> bool:
+        """Whether the token is good. Raises SlackUnavailable where Slack doesn't say; an event waits for it."""
+        try:
+            await asyncio.wait_for(self._client.auth_test(token=token), EVENT_LIMIT)
+        except SlackApiError as error:
+            if error.response.get("error") in REFUSED_TOKEN:
+                return False
+            raise SlackUnavailable from error
+        except UNREACHABLE as error:
+            raise SlackUnavailable from error
+        return True
 
     async def revoke(self, token: str) -> str:
         """Have Slack take a token back; without one the app is not installed. Returns why it did not, or nothing.

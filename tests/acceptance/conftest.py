@@ -53,7 +53,8 @@ async def app() -> AsyncIterator[LocalSlackApp]:
         furnish(app.add_workspace(ACME, "Acme"))
         furnish(app.add_workspace(BETA, "Beta"))
         yield app
-        assert [slack.violations for slack in app.slacks.values()] == [[] for _ in app.slacks]
+        found = [one for slack in app.slacks.values() for one in slack.violations]
+        assert [one for one in found if one != "auth.test: account_inactive"] == []  # whether it is, may be asked
 
 
 @pytest.fixture

@@ -92,10 +92,26 @@ async def test_a_departure_that_can_not_be_written_down_is_told_again(
 
     with monkeypatch.context() as patch:
         patch.setattr("bot.storage.installations.InstallationRows.remove_installation", away)
+        await many.app.uninstall(many.acme, order=())
         ack = await many.acme.deliver("event", many.app.departure(many.acme, "app_uninstalled"))
         assert (ack.status, ack.ok) == (503, False)
     assert (await many.acme.deliver("event", many.app.departure(many.acme, "app_uninstalled"))).ok
     assert not (await many.installation(ACME)).is_installed
+
+
+@ONE_DATABASE
+async def test_of_a_departure_in_the_second_of_a_new_installation_slack_says_whether_it_is_meant(many: Many) -> None:
+    installed_at = int((await many.installation(ACME)).installed_at.timestamp())
+    event = many.app.departure(many.acme, "app_uninstalled") | {"event_time": installed_at}
+    many.acme.faults.fail("auth.test", "internal_error", status=500, times=1)
+    assert (await many.acme.deliver("event", event)).status == 503  # so Slack tells it again
+    assert (await many.installation(ACME)).is_installed
+    assert (await many.acme.deliver("event", event)).ok
+    assert (await many.installation(ACME)).is_installed  # it was about the one before
+    await many.app.uninstall(many.acme, order=())
+    assert (await many.acme.deliver("event", event)).ok
+    assert not (await many.installation(ACME)).is_installed
+    assert (await many.acts(ACME))[-1] == "workspace removed"
 
 
 @ONE_DATABASE

@@ -15,7 +15,7 @@ from bot.storage.sealing import FernetSealer
 from bot.use_cases import refresh_token as refreshing
 from bot.use_cases.refresh_token import TOKEN, Tokens, refresh_token
 from tests.integration.conftest import OpenStore
-from tests.integration.test_workspace_databases import ACME
+from tests.made_up import ACME
 
 SEALER = FernetSealer(["a-key"])
 

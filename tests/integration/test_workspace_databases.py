@@ -25,25 +25,9 @@ from tests.integration.chain import KEY
 from tests.integration.command_line import command
 from tests.integration.conftest import OpenStore
 from tests.integration.filled import contents, fill
-from tests.made_up import NOON
+from tests.made_up import ACME, NOON
 
 PAGE = Path("docs/workspaces.md")
-ACME = Installation(
-    id="T01ACME",
-    team_id="T01ACME",
-    enterprise_id="",
-    name="Acme",
-    app_id="A01",
-    bot_user_id="U01BOT",
-    bot_id="B01BOT",
-    scopes="commands",
-    token="sealed",
-    refresh_token="",
-    expires_at=None,
-    installed_at=NOON,
-    installed_by="U01ALICE",
-    version=1,
-)
 
 
 @pytest.mark.parametrize(

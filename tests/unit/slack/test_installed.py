@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.request.async_internals import build_async_context
 
 from bot.slack.installed import departure, installed_in
+from tests.made_up import ACME
 
 WIDE: dict[str, Any] = {"is_enterprise_install": True, "enterprise": {"id": "E01GRID"}, "team": None}
 
@@ -64,11 +66,15 @@ def test_both_events_tell_of_a_departure_and_of_when() -> None:
     assert left is not None
     assert (left.workspace_id, left.how) == ("T01ACME", "uninstalled in Slack")
     assert left.before == datetime.fromtimestamp(1_800_000_001, UTC)
+    for moment, doubtful in ((1_799_999_999.9, False), (1_800_000_000.5, True), (1_800_000_001.5, False)):
+        made = replace(ACME, installed_at=datetime.fromtimestamp(moment, UTC))
+        assert left.may_mean_one_before(made) is doubtful
     dates: tuple[Any, ...] = (None, "soon", 10**30, -1, 1.5, [])
     for wrong in dates:
         undated = departure(event("app_uninstalled") | {"event_time": wrong})
         assert undated is not None
         assert undated.before is None
+        assert not undated.may_mean_one_before(ACME)
     revoked = departure(event("tokens_revoked", tokens={"bot": ["U1"]}))
     assert revoked is not None
     assert revoked.how == "its token was revoked in Slack"
