@@ -23,34 +23,35 @@ OUTPUTS_LIMIT = 1_000_000  # characters of JSON that are kept; Datadog's outputs
 SILENT = timedelta(seconds=30)  # trouble with looking is told when it lasts longer than this
 
 
-async def follow(run: Run, store: Store, datadog: Accounts, sealer: Sealer) -> None:
-    """Look once at a running run that this process holds. Raises NotRecorded where the look could not be committed."""
+async def follow(run: Run, store: Store, datadog: Accounts, sealer: Sealer) -> bool:
+    """Look once at a running run that this process holds. True where it goes on no more: that is told at once.
+
+    Raises NotRecorded where the look could not be committed.
+    """
     client = datadog.get(run.account)
     if client is None or run.instance_id is None:
         reason = f"No keys are configured for the Datadog account “{run.account}” any more."
-        await store.write(lambda tx: _trouble(tx, run, reason, pace.LONGEST_LOOK))
-        return
+        return await store.write(lambda tx: _trouble(tx, run, reason, pace.LONGEST_LOOK))
     if run.cancel_by and not run.cancel_sent:
         held = await _cancel(run, run.instance_id, client, store)
         if held is None:
-            return
+            return False
         run = held
-    await _look(run, client, store, sealer)
+    return await _look(run, client, store, sealer)
 
 
-async def _look(run: Run, client: Datadog, store: Store, sealer: Sealer) -> None:
+async def _look(run: Run, client: Datadog, store: Store, sealer: Sealer) -> bool:
     try:
         instance = await client.get_instance(run.datadog_id, run.instance_id or "")
     except DatadogRefused as error:
         words, unseen = str(error), error.status == 404 and not isinstance(error, DatadogForbidden)
-        await store.write(lambda tx: _unseen(tx, run, words) if unseen else _trouble(tx, run, words, None))
+        return await store.write(lambda tx: _unseen(tx, run, words) if unseen else _trouble(tx, run, words, None))
     except DatadogError as error:
         words = str(error)
         wait = error.retry_after if isinstance(error, DatadogLimited) else None
-        await store.write(lambda tx: _trouble(tx, run, words, wait))
-    else:
-        hidden = _secrets(run, sealer)
-        await store.write(lambda tx: _seen(tx, run, instance, hidden))
+        return await store.write(lambda tx: _trouble(tx, run, words, wait))
+    hidden = _secrets(run, sealer)
+    return await store.write(lambda tx: _seen(tx, run, instance, hidden))
 
 
 def lose_sight(tx: Writing, run: Run, reason: str) -> Run | None:
@@ -101,18 +102,18 @@ def _cancel_refused(tx: Writing, run: Run, words: str) -> Run | None:
     return moved
 
 
-def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
+def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> bool:
     if instance.ended:
         _ended(tx, run, instance, hidden)
-        return
+        return True
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.LONGEST_RUN:
         lose_sight(tx, run, "Datadog ends a run after 7 days, and still calls this one running.")
-        return
+        return True
     if instance.unfamiliar and age > pace.UNFAMILIAR:
         reason = f"Datadog calls its state “{instance.display_name}”, which the bot does not know."
         lose_sight(tx, run, reason)
-        return
+        return True
     steps = merge_steps(run, instance, tx.now)
     # A cancellation is watched from when it was asked for as a run is from its start: closely at first.
     since = tx.now - run.cancel_asked_at if run.cancel_by and run.cancel_asked_at else age
@@ -133,6 +134,7 @@ def _seen(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
     )
     if moved is not None and changed:
         tx.announce_run(moved, tx.now + pace.SETTLE)
+    return False
 
 
 def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None:
@@ -163,25 +165,25 @@ def _ended(tx: Writing, run: Run, instance: Instance, hidden: list[str]) -> None
         tx.announce_end(moved)
 
 
-def _unseen(tx: Writing, run: Run, words: str) -> None:
+def _unseen(tx: Writing, run: Run, words: str) -> bool:
     """Datadog doesn't know the instance: right after the launch not visible yet, much later gone."""
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.GONE and run.looks > 3:
         lose_sight(tx, run, f"Datadog does not know this instance any more: {words}")
-        return
+        return True
     if age <= pace.NOT_VISIBLE_YET:
         due = tx.now + timedelta(seconds=pace.next_look(age.total_seconds()))
         tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1)
-        return
-    _trouble(tx, run, words, None)
+        return False
+    return _trouble(tx, run, words, None)
 
 
-def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
+def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> bool:
     """A look that showed nothing. Told only when it goes on, as people can do nothing about a hiccup."""
     age = tx.now - (run.launched_at or run.created_at)
     if age > pace.LONGEST_RUN:
         lose_sight(tx, run, f"Datadog could not be asked about it for too long. {words}")
-        return
+        return True
     pause = min(pace.LONGEST_LOOK, pace.next_look(age.total_seconds()) * 2 ** min(run.looks, 8))
     due = tx.now + timedelta(seconds=max(pause, wait or 0.0))
     lasting = run.looks >= 3 and age > SILENT
@@ -189,6 +191,7 @@ def _trouble(tx: Writing, run: Run, words: str, wait: float | None) -> None:
     moved = tx.move_run(run.id, run.token, {State.RUNNING}, State.RUNNING, due=due, looks=run.looks + 1, error=error)
     if moved is not None and error != run.error:
         tx.announce_run(moved, tx.now)
+    return False
 
 
 def merge_steps(run: Run, instance: Instance, now: datetime) -> list[RunStep]:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from bot.domain.errors import NotRecorded
 from bot.domain.runs import Run, State
@@ -20,6 +21,8 @@ from bot.use_cases.follow_run import follow
 from bot.use_cases.launch_run import launch, lost_launch
 from bot.use_cases.ports import Accounts, Recompile, Sealer, Store, Writing
 from bot.use_cases.telemetry import COME_ROUND, REQUEST
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -136,16 +139,17 @@ class RunWorker:
         REQUEST.set(run.request_id)
         if run.state is State.UNKNOWN:
             await self._guard(run, find_lost_run(run, self._store, self._datadog))
-        else:
-            await self._guard(run, follow(run, self._store, self._datadog, self._sealer))
-        self._announce()
+            self._announce()
+        elif await self._guard(run, follow(run, self._store, self._datadog, self._sealer)):
+            self._announce()  # most looks show nothing that is to be told before the next poll
         if len(self._looks) == pace.FOLLOWED_AT_ONCE:
             self.wake()
 
-    async def _guard(self, run: Run, work: Awaitable[object]) -> None:
+    async def _guard(self, run: Run, work: Awaitable[T]) -> T | None:
         try:
-            await work
+            return await work
         except NotRecorded:
             log.error("run %s: the database can't be written; it is taken up again when its lease runs out", run.id)
         except Exception:  # the run keeps its state, and its lease running out brings it back here
             log.exception("run %s: unexpected error", run.id)
+        return None

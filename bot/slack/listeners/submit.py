@@ -70,7 +70,6 @@ async def _render(context: Context, incoming: Incoming, memory: FormMemory, outc
         case Requested(run) | AwaitsApproval(run):
             if isinstance(outcome, Requested):
                 context.start(run)
-            context.wake()
             await _recorded(context, incoming, run)
         case AlreadyRequested(run, same_values):
             words = f":information_source: This form has started run {code(run.id)} already"
@@ -111,6 +110,8 @@ def _has(incoming: Incoming, block_id: str) -> bool:
 
 async def _recorded(context: Context, incoming: Incoming, run: Run) -> None:
     """Closing the form says yes; too late for that, words do."""
+    if run.bound_to:  # somebody is asked to approve it; else nothing is due before its launch is over
+        context.wake()
     if not incoming.reply.ack():
         words = f":white_check_mark: Recorded as {code(run.id)}. Its message in {channel(run.channel_id)} goes on."
         await context.voice.update(str(incoming.view["id"]), notice("Recorded", words))
