@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -17,6 +18,8 @@ class SlackClient(AsyncWebClient):
 
     def __init__(self, telemetry: Telemetry, **options: Any) -> None:
         super().__init__(**options)
+        # Where the logger has no level of its own, slack_sdk writes each request and answer down, for nobody.
+        self.logger.setLevel(logging.WARNING)
         self.proxy = None  # slack_sdk takes one from the environment; Datadog isn't reached by one either
         self._telemetry = telemetry
 
