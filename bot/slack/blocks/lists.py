@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from bot.domain.catalogue import Listing
@@ -12,6 +13,7 @@ from bot.slack.blocks.text import channel, code, cut, escape, moment, person
 SHOWN = 30  # entries of a list in one message
 
 
+@functools.cache
 def help_text(command: str) -> str:
     """How to use the bot."""
     return "\n".join(
