@@ -134,6 +134,7 @@ async def test_a_connection_that_the_database_has_ended_costs_nobody_a_request(s
     if is_sqlite(scene):
         pytest.skip("SQLite has no connections to end")
     await scene.alice.command(OPS, "/workflow list")
+    await scene.told_privately(scene.alice, "Workflows that you may run in this channel")
     async with database_away(scene):
         pass
 

@@ -111,5 +111,6 @@ async def test_a_proxy_of_the_environment_is_not_used(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     await scene.alice.command(OPS, f"/workflow status {RESTART}")
+    await scene.told_privately(scene.alice, "You have no run")
 
     assert 9 not in {port for _, port in connected}

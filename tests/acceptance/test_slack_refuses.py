@@ -193,7 +193,8 @@ async def test_a_response_url_on_a_foreign_host_is_never_called(scene: Scene) ->
 
 
 async def test_while_slack_is_away_the_run_starts_and_is_told_when_it_is_back(scene: Scene, impatient: None) -> None:
-    await scene.alice.command(OPS, "/workflow list")  # the bot knows Alice
+    await scene.alice.command(OPS, "/workflow list")
+    await scene.told_privately(scene.alice, "Workflows that you may run in this channel")  # the bot knows Alice
     scene.slack.faults.drop("*", times=None)
 
     await scene.alice.command(OPS, RUN)
