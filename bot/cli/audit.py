@@ -15,6 +15,7 @@ from bot.cli.audit_verify import verify
 from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
 from bot.domain.audit import Record
 from bot.domain.errors import Refused
+from bot.domain.inputs import as_text
 from bot.domain.trail_filter import OUTCOMES, InvalidFilter, TrailFilter, read_filter
 from bot.evidence.lines import record_json
 from bot.evidence.signed_heads import make_key_pair
@@ -61,6 +62,13 @@ def search_trail(limit: int, form: str, **wanted: str | None) -> None:
     _print(wait_for(_search(load_settings(), filters, limit)), form, empty="Nothing in the trail fits.")
 
 
+# What tells one record of its act from another; all of it is in the JSON.
+_DETAILS = (
+    *("state", "reason", "reason_given", "comment", "error", "effect", "subject", "target", "in", "when", "until"),
+    *("owner", "asks_for", "to", "wanted", "changed", "settings", "how", "file", "instance"),
+)
+
+
 def _print(records: Sequence[Record], form: str, empty: str) -> None:
     if form == "json":
         for record in records:
@@ -69,7 +77,7 @@ def _print(records: Sequence[Record], form: str, empty: str) -> None:
     rows = []
     for record in records:
         body = body_of_record(record)
-        detail = next((str(body[name]) for name in ("instance", "error", "reason", "state") if body.get(name)), "")
+        detail = " · ".join(as_text(body[name]) for name in _DETAILS if body.get(name))
         actor = body.get("actor") or {}
         who = actor.get("name") or actor.get("user") or ""
         shown = (body.get("act"), body.get("workflow"), body.get("run"))

@@ -36,8 +36,14 @@ def export(after: int, form: str, output: Path | None, resume: bool) -> None:
     """
     if resume and (output is None or after):
         raise click.UsageError("--resume goes on with a file: give --output, and no --after.")
-    last = _last_line(output) if resume and output is not None and output.exists() else ""
-    count, first = wait_for(_export(load_settings(), after, form, output, last if resume else None))
+    settings = load_settings()
+    try:
+        last = _last_line(output) if resume and output is not None and output.exists() else ""
+        count, first = wait_for(_export(settings, after, form, output, last if resume else None))
+    except OSError as error:
+        if output is None:  # whoever read along has stopped: click's to tell
+            raise
+        raise Refused(f"{output} can't be written: {error.strerror or type(error).__name__}.") from None
     if first > after + 1 and not resume:
         words.print(f"It begins at record {first}: those before it were sealed into files.", style="yellow")
     words.print(f"{count} record(s) exported.")

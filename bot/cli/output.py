@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -71,7 +72,12 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 def print_json(row: Mapping[str, Any]) -> None:
     """One line of JSON."""
-    click.echo(json.dumps(row, ensure_ascii=False, default=str))
+    click.echo(json.dumps(row, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> str:
+    # One form for every moment: that of the trail and of whatever says isoformat() itself.
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, empty: str) -> None:

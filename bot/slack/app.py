@@ -31,7 +31,7 @@ from bot.domain.errors import NotRecorded, Refused, SlackUnavailable, WorkflowBo
 from bot.slack.blocks.modals import notice, recording
 from bot.slack.blocks.text import escape
 from bot.slack.directory import UNREACHABLE, Identity
-from bot.slack.error_text import slack_refused, unexpected
+from bot.slack.error_text import slack_away, slack_refused, unexpected
 from bot.slack.heard import Heard
 from bot.slack.ids import GONE
 from bot.slack.incoming import ACK_LIMIT, Incoming, Reply, read_incoming
@@ -99,8 +99,14 @@ class Switchboard:
             await self._tell(incoming, f":warning: {escape(str(error))}")
         except SlackApiError as error:
             work.outcome = "refused by slack"
-            log.error("Slack refused a call in request %s: %s", incoming.request_id, error.response.get("error"))
-            await self._tell(incoming, slack_refused(str(error.response.get("error")), incoming.request_id))
+            reason = error.response.get("error")  # none in what a server in trouble answers, a page perhaps
+            log.error("Slack refused a call in request %s: %s", incoming.request_id, reason or "no answer of its API")
+            words = slack_refused(reason, incoming.request_id) if reason else slack_away(incoming.request_id)
+            await self._tell(incoming, words)
+        except UNREACHABLE as error:
+            work.outcome = "slack unreachable"
+            log.error("Slack could not be reached in request %s: %s", incoming.request_id, type(error).__name__)
+            await self._tell(incoming, slack_away(incoming.request_id))
         except Exception:  # a surprise: the person hears of it, and the log holds it whole
             work.outcome = "error"
             log.exception("unexpected error in request %s", incoming.request_id)

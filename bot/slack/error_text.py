@@ -107,6 +107,14 @@ def slack_refused(reason: str, request_id: str) -> str:
     )
 
 
+def slack_away(request_id: str) -> str:
+    """For something that Slack gave no answer to, or one of a server in trouble. mrkdwn."""
+    return (
+        ":warning: Slack did not answer the bot. Look into your history whether a run was started before you try again; if"
+        f" it happens again, give this number to whoever runs the bot: {code(request_id)}"
+    )
+
+
 def unexpected(request_id: str) -> str:
     """For a failure that nobody foresaw. mrkdwn."""
     return (

@@ -138,6 +138,8 @@ async def test_a_refusal_needs_a_reason_and_tells_the_requester(scene: Scene) ->
     assert (await scene.acts())[-1] == "refused"
     # The buttons are gone for everybody.
     assert [block for block in (await _last(scene))["blocks"] if block["type"] == "actions"] == []
+    await scene.alice.command(OPS, f"/workflow cancel {(await scene.only_run()).id}")
+    await scene.told_privately(scene.alice, "is over (refused)")
 
 
 async def _last(scene: Scene) -> Json:

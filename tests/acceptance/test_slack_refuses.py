@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.domain.runs import State
+from bot.sandbox.slack import web_api
 from tests.acceptance.scene import ONE_DATABASE, OPS, RESTART, Scene, until, words
 from tests.acceptance.steps import is_running, live, offer_lasting, replies
 
@@ -154,6 +155,23 @@ async def test_where_slack_refuses_the_window_for_another_reason_the_person_is_t
     await scene.alice.command(OPS, "/workflow")
 
     await scene.told_privately(scene.alice, "Slack refused what the bot wanted to do")
+
+
+@pytest.mark.parametrize("trouble", ["the connection is closed", "a server in trouble"])
+@ONE_DATABASE
+async def test_where_slack_gives_no_answer_for_the_window_the_person_is_told_that(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    if trouble == "a server in trouble":  # what it answers is none of its API's answers
+        monkeypatch.setattr(web_api, "_fault_answer", lambda _: ({}, 503, {}))
+        scene.slack.faults.fail("views.open", times=1)
+    else:
+        scene.slack.faults.drop("views.open", times=2)  # the client tries once more by itself
+
+    await scene.alice.command(OPS, "/workflow")
+
+    await scene.told_privately(scene.alice, "Slack did not answer the bot")
+    assert "Traceback" not in caplog.text
 
 
 @ONE_DATABASE

@@ -121,7 +121,9 @@ async def test_runs_and_the_trail_are_printed_for_people_and_for_scripts(
     store = open_store(database_url)
 
     def fill(tx: Any) -> None:
-        tx.insert_run(run(secrets={"token": "f" * 16}, sealed="sealed-token"))
+        tx.insert_run(
+            run(secrets={"token": "f" * 16}, sealed="sealed-token", accepted_at=tx.now, cancel_asked_at=tx.now)
+        )
         for number in range(3):
             tx.record(act(f"w{number}"))
 
@@ -130,17 +132,22 @@ async def test_runs_and_the_trail_are_printed_for_people_and_for_scripts(
     (row,) = listed.rows
     assert (row["id"], row["state"], row["inputs"]) == ("R-0123456789", "ready", {"service": "web"})
     assert "sealed-token" not in listed.output
+    # One form for every moment.
+    assert [name for name, value in row.items() if name.endswith("_at") and value and "T" not in value] == []
+    assert row["accepted_at"]
+    assert row["cancel_asked_at"]
     assert "R-0123456789" in (await command(tmp_path, "runs", "list", DATABASE_URL=database_url)).output
     none = await command(tmp_path, "runs", "list", "--user", "U02BOB", DATABASE_URL=database_url)
     assert (none.code, none.output, none.words) == (0, "", "No runs yet.\n")
 
     tail = await command(tmp_path, "audit", "tail", "-n", "2", "--format", "json", DATABASE_URL=database_url)
     assert [row["workflow"] for row in tail.rows] == ["w1", "w2"]
-    exported = await command(tmp_path, "audit", "export", "--after", "1", DATABASE_URL=database_url)
+    keyed = {"DATABASE_URL": database_url, "AUDIT_KEY": "audit key"}  # as the store of the tests has it
+    exported = await command(tmp_path, "audit", "export", "--after", "1", **keyed)
     assert [row["seq"] for row in exported.rows] == [2, 3, 4]
     assert exported.rows[-1]["act"] == "trail exported"
     assert all(json.loads(row["canonical"])["seq"] == row["seq"] and len(row["hash"]) == 64 for row in exported.rows)
-    to_file = await command(tmp_path, "audit", "export", "-o", "trail.jsonl", DATABASE_URL=database_url)
+    to_file = await command(tmp_path, "audit", "export", "-o", "trail.jsonl", **keyed)
     assert (to_file.output, to_file.words) == ("", "5 record(s) exported.\n")
     assert len((tmp_path / "trail.jsonl").read_text().splitlines()) == 5
 

@@ -67,6 +67,16 @@ async def test_the_trail_is_searched_by_all_that_is_given(
     assert ("Nothing in the trail fits." in shown.words) is not bool(seqs)
 
 
+async def test_what_is_shown_of_the_trail_says_how_each_run_ended(
+    tmp_path: Path, sqlite_url: str, open_store: OpenStore
+) -> None:
+    await various(open_store, sqlite_url)
+    for reading in (["tail"], ["search"]):
+        shown = await command(tmp_path, "audit", *reading, **environment(sqlite_url))
+        ends = [line.split()[-1] for line in shown.output.splitlines() if " ended " in line]
+        assert ends == ["succeeded", "failed", "failed", "cancelled"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -123,6 +133,15 @@ async def test_that_it_is_exported_is_recorded_before_anything_leaves(
     refused = await command(tmp_path, "audit", "export", "-o", "other.jsonl", **environment(sqlite_url))
     assert refused.code == 1
     assert not (tmp_path / "other.jsonl").exists()
+
+
+@pytest.mark.parametrize("how", [[], ["--resume"]], ids=str)
+async def test_a_file_that_cannot_be_written_is_told_in_a_sentence(
+    tmp_path: Path, sqlite_url: str, open_store: OpenStore, how: list[str]
+) -> None:
+    await fill(open_store, sqlite_url)
+    ended = await command(tmp_path, "audit", "export", *how, "-o", "no folder/trail.jsonl", **environment(sqlite_url))
+    assert (ended.code, ended.words) == (1, "no folder/trail.jsonl can't be written: No such file or directory.\n")
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])

@@ -36,7 +36,7 @@ def audit_line(record: Record, limit: int = SECTION) -> str:
         parts.append(code(body["workflow"]))
     if body["run"]:
         parts.append(f"run {code(body['run'])}")
-    parts += [f"{label} {code(cut(str(body[key]), 200))}" for key, label in _SHOWN.items() if body.get(key)]
+    parts += [f"{label} {code(cut(as_text(body[key]), 200))}" for key, label in _SHOWN.items() if body.get(key)]
     inputs = [f"{name}={as_text(value)}" for name, value in (body.get("inputs") or {}).items()]
     inputs += [f"{name}=(secret)" for name in body.get("secret_inputs") or {}]
     if inputs:
@@ -45,11 +45,29 @@ def audit_line(record: Record, limit: int = SECTION) -> str:
     return cut(" · ".join(parts), limit - len(witness)) + witness
 
 
+# What tells one record of its act from another, and how each is called; the rest is in the trail.
 _SHOWN = {
+    "state": "state",
     "reason": "because",
     "reason_given": "reason",
     "comment": "comment",
     "instance": "instance",
     "error": "error",
+    "effect": "effect",
+    "subject": "for",
+    "target": "to run",
+    "in": "in",
+    "when": "with",
+    "until": "until",
+    "owner": "of",
+    "held_by": "held by",
+    "asks_for": "asks for",
+    "to": "to",
+    "wanted": "wanted",
+    "changed": "change",
+    "settings": "settings",
+    "how": "how",
+    "breaks": "findings",
+    "file": "file",
     "policy": "policy version",
 }

@@ -53,8 +53,8 @@ def cancel_words(answer: Cancellation, admins: tuple[str, ...]) -> str:
         case CancelAnswer.WITHDRAWN:
             return f":white_check_mark: {name} is withdrawn. It will not be started, and those who were asked see that."
         case CancelAnswer.OVER:
-            how = f" It {state_words(run)}." if run else ""
-            return f":information_source: {name} is over, so there is nothing to cancel.{how}"
+            how = f" ({state_words(run)})" if run else ""
+            return f":information_source: {name} is over{how}, so there is nothing to cancel."
         case CancelAnswer.UNKNOWN:
             return f":grey_question: Nobody knows yet whether {name} was started. Its message says what to do."
         case CancelAnswer.DENIED:

@@ -275,6 +275,30 @@ def test_an_audit_post_of_an_approval_says_what_people_wrote_on_one_line_and_cut
     assert len(witness) == 1
 
 
+@pytest.mark.parametrize(
+    ("act", "told", "shown"),
+    [
+        ("ended", {"state": "failed", "instance": "5f0c"}, "state `failed` · instance `5f0c`"),
+        (
+            "grant added",
+            {"effect": "allow", "subject": "U02BOB", "target": "scale", "in": "C01OPS", "when": {"env": ["staging"]}},
+            'effect `allow` · for `U02BOB` · to run `scale` · in `C01OPS` · with `{"env": ["staging"]}`',
+        ),
+        ("admin denied", {"wanted": "grants"}, "wanted `grants`"),
+        ("definition changed", {"changed": "the input “x” was added"}, "change `the input “x” was added`"),
+        ("override used", {"settings": {"ALLOW_ACTORS": "guest"}}, 'settings `{"ALLOW_ACTORS": "guest"}`'),
+        ("workspace removed", {"how": "uninstalled in Slack"}, "how `uninstalled in Slack`"),
+        ("trail verified", {"breaks": 3}, "findings `3`"),
+    ],
+    ids=str,
+)
+def test_an_audit_post_tells_how_it_ended_who_was_given_what_and_what_was_loosened(
+    act: str, told: dict[str, Any], shown: str
+) -> None:
+    _, (block,) = audit_post([record(7, act=act, **told)])
+    assert shown in block["text"]["text"].splitlines()[0]
+
+
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
