@@ -23,10 +23,54 @@ def _announce(dialect: str) -> Any:
     return insert.on_conflict_do_update(index_elements=[messages.c.run_id, messages.c.kind], set_=changes)
 
 
+# Statements of the way to a posted message are built once: building one costs more than the database takes for it.
+_NOW = sa.bindparam("now", type_=messages.c.due.type)
+_POSTABLE = (messages.c.due <= _NOW) & (messages.c.held_until.is_(None) | (messages.c.held_until <= _NOW))
+_BEHIND = (
+    audit_posts.c.held_until.is_(None) | (audit_posts.c.held_until <= _NOW),
+    sa.select(audit_head.c.seq).scalar_subquery() > audit_posts.c.told,
+)
+_ANY_MESSAGE = sa.exists().where(_POSTABLE)
+_ANYTHING = {False: sa.select(_ANY_MESSAGE), True: sa.select(_ANY_MESSAGE | sa.exists().where(*_BEHIND))}
+_DUE = (
+    sa.select(messages.c.run_id, messages.c.kind)
+    .where(_POSTABLE)
+    .order_by(messages.c.due)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due_messages")
+)
+_CLAIM = (
+    sa.update(messages)
+    .where(sa.tuple_(messages.c.run_id, messages.c.kind).in_(sa.select(_DUE.c.run_id, _DUE.c.kind)))
+    .values(token=messages.c.token + 1, held_until=sa.bindparam("lease", type_=messages.c.held_until.type))
+    .returning(messages)
+)
+_OF_RUN = sa.select(messages).where(messages.c.run_id == sa.bindparam("of_run")).order_by(messages.c.kind.desc())
+_HELD = sa.update(messages).where(
+    messages.c.run_id == sa.bindparam("of_run"),
+    messages.c.kind == sa.bindparam("of_kind"),
+    messages.c.token == sa.bindparam("held"),
+)
+_CHANGED = (messages.c.revision > sa.bindparam("told")) | (sa.bindparam("whole", type_=sa.Boolean) == sa.false())
+_TOLD = _HELD.values(
+    held_until=None,
+    posted_in=sa.bindparam("place"),
+    ts=sa.bindparam("stands"),
+    due=sa.case((_CHANGED, sa.func.coalesce(messages.c.due, _NOW)), else_=None),
+    attempts=0,
+    error=None,
+)
+_CLAIM_POSTS = (
+    sa.update(audit_posts)
+    .where(*_BEHIND)
+    .values(token=audit_posts.c.token + 1, held_until=sa.bindparam("lease", type_=audit_posts.c.held_until.type))
+    .returning(audit_posts.c.told, audit_posts.c.token)
+)
 _UPDATE_ASKS = (
     sa.update(messages)
     .where(messages.c.run_id == sa.bindparam("of_run"), messages.c.kind.startswith(ASK))
-    .values(revision=messages.c.revision + 1, attempts=0, due=sa.bindparam("now", type_=messages.c.due.type))
+    .values(revision=messages.c.revision + 1, attempts=0, due=_NOW)
 )
 
 
@@ -70,44 +114,24 @@ class OutboxRows:
 
     def messages(self, run_id: str) -> list[Message]:
         """The run's messages: `live`, once it is over `end`, and those to its approvers."""
-        query = sa.select(messages).where(messages.c.run_id == run_id).order_by(messages.c.kind.desc())
-        return [_message(row) for row in self.connection.execute(query)]
+        return [_message(row) for row in self.connection.execute(_OF_RUN, {"of_run": run_id})]
 
     def messages_due(self, *, audit_channel: bool) -> bool:
         """Whether a run's message is due or, where there is an audit channel, a record it hasn't been told of."""
-        behind = sa.select(audit_head.c.seq).scalar_subquery() > audit_posts.c.told
-        free = audit_posts.c.held_until.is_(None) | (audit_posts.c.held_until <= self.now)
-        anything: sa.ColumnElement[bool] = sa.exists().where(self._postable())
-        if audit_channel:
-            anything = anything | sa.exists().where(free, behind)
-        return bool((self.connection.execute(sa.select(anything))).scalar())
+        return bool(self.connection.execute(_ANYTHING[audit_channel], {"now": self.now}).scalar())
 
     def claim_messages(self, lease_until: datetime, limit: int) -> list[Message]:
         """Take what is due and nobody is posting. `due` stays: it says what is to be told, the lease who tells it."""
-        due = (
-            sa.select(messages.c.run_id, messages.c.kind)
-            .where(self._postable())
-            .order_by(messages.c.due)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due_messages")
-        )
-        statement = (
-            sa.update(messages)
-            .where(sa.tuple_(messages.c.run_id, messages.c.kind).in_(sa.select(due.c.run_id, due.c.kind)))
-            .values(token=messages.c.token + 1, held_until=lease_until)
-            .returning(messages)
-        )
-        return [_message(row) for row in self.connection.execute(statement)]
+        values = {"now": self.now, "lease": lease_until, "most": limit}
+        return [_message(row) for row in self.connection.execute(_CLAIM, values)]
 
     def message_told(self, message: Message, posted_in: str, ts: str, *, whole: bool) -> bool:
         """Posted or updated; due again at once where more has changed since it was claimed, or not all was told.
 
         False where the lease was lost: then another has told it, and perhaps before us.
         """
-        changed = (messages.c.revision > message.revision) | sa.literal(not whole)
-        again = sa.case((changed, sa.func.coalesce(messages.c.due, self.now)), else_=None)
-        return self._settle(message, posted_in=posted_in, ts=ts, due=again, attempts=0, error=None)
+        told = {"told": message.revision, "whole": whole, "place": posted_in, "stands": ts, "now": self.now}
+        return bool(self.connection.execute(_TOLD, {**_held(message), **told}).rowcount)
 
     def message_stale(self, message: Message) -> None:
         """What we told after losing the lease may have overwritten something newer: have it told once more."""
@@ -126,32 +150,13 @@ class OutboxRows:
         """Not its turn yet: that is no failed attempt."""
         self._settle(message, due=due)
 
-    def _postable(self) -> sa.ColumnElement[bool]:
-        return (messages.c.due <= self.now) & (messages.c.held_until.is_(None) | (messages.c.held_until <= self.now))
-
-    def _settle(self, message: Message, **values: Any) -> bool:
-        result = self.connection.execute(
-            sa.update(messages)
-            .where(
-                messages.c.run_id == message.run_id,
-                messages.c.kind == message.kind,
-                messages.c.token == message.token,
-            )
-            .values({"held_until": None, **values})
-        )
-        return bool(result.rowcount)
+    def _settle(self, message: Message, **values: Any) -> None:
+        self.connection.execute(_HELD.values({"held_until": None, **values}), _held(message))
 
     def claim_audit_posts(self, held_until: datetime) -> tuple[int, int] | None:
         """The last sequence number told and this claim's token; None where another replica is telling."""
-        free = audit_posts.c.held_until.is_(None) | (audit_posts.c.held_until <= self.now)
-        behind = sa.select(audit_head.c.seq).scalar_subquery() > audit_posts.c.told
-        statement = (
-            sa.update(audit_posts)
-            .where(free, behind)
-            .values(token=audit_posts.c.token + 1, held_until=held_until)
-            .returning(audit_posts.c.told, audit_posts.c.token)
-        )
-        row = (self.connection.execute(statement)).one_or_none()
+        values = {"now": self.now, "lease": held_until}
+        row = self.connection.execute(_CLAIM_POSTS, values).one_or_none()
         return None if row is None else (row.told, row.token)
 
     def audit_posts_until(self) -> int:
@@ -171,3 +176,7 @@ class OutboxRows:
 
 def _message(row: Any) -> Message:
     return Message(**row._mapping)
+
+
+def _held(message: Message) -> dict[str, Any]:
+    return {"of_run": message.run_id, "of_kind": message.kind, "held": message.token}

@@ -22,6 +22,22 @@ def insert_into(dialect: str, table: sa.Table) -> Any:
 
 # Statements of the way from a press to a launch are built once: building one costs more than the database takes for it.
 _BY_ID = sa.select(runs).where(runs.c.id == sa.bindparam("id"))
+_NOW = sa.bindparam("now", type_=runs.c.due.type)
+_ANY_DUE = sa.select(sa.exists().where(runs.c.due <= _NOW))
+_DUE = (
+    sa.select(runs.c.id)
+    .where(runs.c.state.in_(sa.bindparam("states", expanding=True)), runs.c.due <= _NOW)
+    .order_by(runs.c.due)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due_runs")
+)
+_CLAIM = (
+    sa.update(runs)
+    .where(runs.c.id.in_(sa.select(_DUE.c.id)))
+    .values(token=runs.c.token + 1, due=sa.bindparam("lease", type_=runs.c.due.type))
+    .returning(runs)
+)
 _BY_KEY = sa.select(runs).where(runs.c.request_key == sa.bindparam("request_key"))
 
 
@@ -89,8 +105,7 @@ class RunRows:
         return (self.connection.execute(query)).scalar_one()
 
     def runs_due(self) -> bool:
-        query = sa.select(sa.exists().where(runs.c.due <= self.now))
-        return bool((self.connection.execute(query)).scalar())
+        return bool(self.connection.execute(_ANY_DUE, {"now": self.now}).scalar())
 
     def insert_run(self, run: Run) -> bool:
         """False where a run with the same request key is there already."""
@@ -142,21 +157,8 @@ class RunRows:
 
     def claim_runs(self, states: Collection[State], lease_until: datetime, limit: int) -> list[Run]:
         """Take what is due: the token grows, so whoever held it before can't write any more."""
-        due = (
-            sa.select(runs.c.id)
-            .where(runs.c.state.in_([state.value for state in states]), runs.c.due <= self.now)
-            .order_by(runs.c.due)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due_runs")
-        )
-        statement = (
-            sa.update(runs)
-            .where(runs.c.id.in_(sa.select(due.c.id)))
-            .values(token=runs.c.token + 1, due=lease_until)
-            .returning(runs)
-        )
-        return [_run(row) for row in self.connection.execute(statement)]
+        values = {"states": [state.value for state in states], "now": self.now, "lease": lease_until, "most": limit}
+        return [_run(row) for row in self.connection.execute(_CLAIM, values)]
 
     def _one(self, query: sa.Select[Any], values: dict[str, Any]) -> Run | None:
         row = self.connection.execute(query, values).one_or_none()
