@@ -6,6 +6,7 @@ next one says of it, so a finding about a record may come one record later.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ PLAIN, OLDER = "is plain SHA-256", "fits an older key"
 UNREADABLE = (msgspec.MsgspecError, TypeError, UnicodeDecodeError)
 
 
+@functools.lru_cache
 def hasher(key: bytes | None) -> Callable[[bytes], str]:
     """What `link` does, for many records: HMAC (RFC 2104) over two hash states that hold the key already.
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.domain.audit import Draft, Entry, Record, link
+from bot.domain.audit import Draft, Entry, Record
 from bot.domain.audit_keys import UNKNOWN, Keys, key_of, mark, marks_with
-from bot.domain.chain import Stored
+from bot.domain.chain import Stored, hasher
 from bot.domain.errors import NotRecorded
 from bot.domain.findings import Point
 from bot.domain.trail_filter import TrailFilter
@@ -86,10 +86,11 @@ def append(connection: sa.Connection, entries: Sequence[Entry], keys: Keys) -> N
     moment = at if connection.dialect.name == "postgresql" else f"{at:%Y-%m-%d %H:%M:%S.%f}"
     written = iso(at)
     rows = []
+    hash_of = hasher(keys[0])
     for entry, draft in zip(entries, drafts, strict=True):
         seq += 1
         body = draft.body(seq, written, prev)
-        prev = link(body, keys[0])
+        prev = hash_of(body)
         who = (entry.act.value, entry.user_id, entry.workflow, entry.run_id)
         rows.append((seq, moment, *who, body, prev))
     connection.exec_driver_sql(statements.insert, rows)
@@ -153,8 +154,11 @@ class AuditRows:
 
     def stored_records(self, after: int, until: int, limit: int) -> Sequence[Stored]:
         """Rows as they are stored, for verifying: columns and bytes may have been tampered with."""
-        query = _stored(self.connection.dialect.name)
-        return self.connection.execute(query, {"after": after, "until": until, "limit": limit}).all()
+        found = self.connection.execute(
+            _stored(self.connection.dialect.name), {"after": after, "until": until, "limit": limit}
+        )
+        rows: Sequence[Stored] = found.cursor.fetchall()  # the driver's own tuples: nothing is made of them
+        return rows
 
     def trail_end(self) -> TrailEnd:
         """The head, and the first and the last record: of one moment, as one statement."""

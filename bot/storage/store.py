@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -246,7 +247,8 @@ def _database_errors(what: str) -> Any:
     """Every way a database can fail, as the one error that people can act on. The driver's words go to the log."""
     try:
         yield
-    except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
+    # SQLite's own come from rows that are fetched past SQLAlchemy (bot/storage/audit.py).
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError, sqlite3.Error, OSError) as error:
         cause = f"{type(getattr(error, 'orig', None) or error).__name__}: {cause_of(error)[:200]}"
         log.error("database %s failed: %s", what, cause)
         raise NotRecorded(cause=cause) from error
