@@ -43,6 +43,8 @@ T = TypeVar("T")
 READERS = 4  # threads, and connections, for reading
 GROUP = 64  # how many transactions share one commit at most
 
+_CLOCK = sa.select(sa.func.clock_timestamp())
+
 log = logging.getLogger(__name__)
 
 
@@ -64,9 +66,16 @@ class Transaction(
     """Everything that can be asked of, and done to, the database inside one transaction."""
 
     connection: sa.Connection
-    now: datetime
+    moment: datetime | None = None
     recorded: list[Entry] = field(default_factory=list)
     waited: list[tuple[str, float]] = field(default_factory=list)  # how approvals were decided, after so many seconds
+
+    @property
+    def now(self) -> datetime:  # type: ignore[override]  # nobody sets it
+        """The database's time, asked for at its first use: on Postgres that is a question too, and few need it."""
+        if self.moment is None:
+            self.moment = _now(self.connection)
+        return self.moment
 
     def record(self, entry: Entry) -> None:
         """Have the act recorded in this transaction's commit."""
@@ -156,7 +165,7 @@ class SqlStore:
 
     def _answer(self, question: Callable[[Any], T]) -> T:
         with _database_errors("read"), self._reader.connect() as connection:
-            return question(Transaction(connection, _now(connection)))
+            return question(Transaction(connection))
 
     def _let_go(self) -> None:
         self._writing.shutdown()
@@ -216,7 +225,7 @@ class SqlStore:
     def _transaction(self, group: list[_Waiting]) -> list[Any]:
         with _database_errors("write"), self._writer.begin() as connection:
             if any(waiting.starts for waiting in group):
-                Transaction(connection, datetime.now(UTC)).hold_limits()
+                Transaction(connection).hold_limits()
             now = _now(connection)  # after any wait, so that it is not the past
             entries: list[Entry] = []
             results = []
@@ -237,7 +246,7 @@ def _settle(waiting: _Waiting, result: Any) -> None:
 def _now(connection: sa.Connection) -> datetime:
     """The database's time on Postgres, so that replicas agree; on SQLite there is one machine and one clock."""
     if connection.dialect.name == "postgresql":
-        moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        moment: datetime = connection.execute(_CLOCK).scalar_one()
         return moment.astimezone(UTC)
     return datetime.now(UTC)
 
