@@ -29,7 +29,7 @@ from bot.slack.directory import UNREACHABLE
 from bot.slack.posting import Posting, is_closed
 from bot.slack.witness import Witness, retry_after
 from bot.use_cases import pace
-from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Directory, Message, Store, Writing
+from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Directory, Message, Reading, Store, Writing
 from bot.use_cases.telemetry import COME_ROUND, REQUEST
 
 LEASE = timedelta(seconds=60)
@@ -50,6 +50,9 @@ class _Found:
     run: Run
     standing: Standing | None
     messages: Mapping[str, Message]
+
+
+Found = dict[Message, _Found]
 
 
 class Announcer:
@@ -108,8 +111,9 @@ class Announcer:
         by_channel: dict[str, list[Message]] = {}
         for message in messages:
             by_channel.setdefault(message.posted_in or message.channel_id, []).append(message)
+        found = await self._guard(self._what([waiting[0] for waiting in by_channel.values()])) if messages else None
         for waiting in by_channel.values():
-            self._begin(self._tell_channel(waiting))
+            self._begin(self._tell_channel(waiting, found))
         if self._witness is not None and not self._witness_busy:
             self._witness_busy = True
             self._begin(self._tell_witness(self._witness))
@@ -142,20 +146,23 @@ class Announcer:
         finally:
             self._witness_busy = False
 
-    async def _tell_channel(self, messages: Sequence[Message]) -> None:
-        """One after the other, as Slack takes about one message a second in a channel; a limit holds the rest back too."""
+    async def _tell_channel(self, messages: Sequence[Message], found: Found | None) -> None:
+        """One after the other, as Slack takes about one message a second in a channel; a limit holds the rest back too.
+
+        The first is told as it was found with all that go out now; what comes behind it is looked up when its turn comes.
+        """
         limited: float | None = None
         for message in messages:
             if limited is not None:
                 await self._postpone(message, "ratelimited", limited)
                 continue
             # Each on its own: a message that can't be rendered must not hold up its channel for ever.
-            limited = await self._guard(self._tell(message))
+            limited = await self._guard(self._tell(message, found if message is messages[0] else None))
 
-    async def _tell(self, message: Message) -> float | None:
-        """Tell one. Returns the seconds to wait where Slack limits us."""
+    async def _tell(self, message: Message, among: Found | None) -> float | None:
+        """Tell one, looked up already or not. Returns the seconds to wait where Slack limits us."""
         REQUEST.set("")  # what is told here is told on behalf of one run after the other
-        found = await self._what(message)
+        found = (await self._what([message]) if among is None else among).get(message)
         if found is None:
             return None
         REQUEST.set(found.run.request_id)
@@ -181,16 +188,22 @@ class Announcer:
             asked = found.messages.get(ASK + message.kind.removeprefix(REMIND))
             await self._asking.remind(run, standing, message, asked)
 
-    async def _what(self, message: Message) -> _Found | None:
-        """What there is to tell; None where the lease is another's, or too nearly over to post under it."""
+    async def _what(self, messages: Sequence[Message]) -> Found:
+        """What there is to tell; without those whose lease is another's, or too nearly over to post under it."""
 
-        def question(tx: Any) -> _Found | None:
-            run = tx.run(message.run_id)
-            rows = {one.kind: one for one in tx.messages(message.run_id)}
-            held_until = rows[message.kind].held_until
-            ours = rows[message.kind].token == message.token and held_until is not None
-            standing = tx.standing(run.id) if run.bound_to else None
-            return _Found(run, standing, rows) if ours and held_until - tx.now > LEASE / 3 else None
+        def question(tx: Reading) -> Found:
+            runs = {run.id: run for run in tx.runs_named({message.run_id for message in messages})}
+            rows: dict[str, dict[str, Message]] = {run_id: {} for run_id in runs}
+            for row in tx.messages_of(runs):
+                rows[row.run_id][row.kind] = row
+            found: Found = {}
+            for message in messages:
+                row = rows[message.run_id][message.kind]
+                if row.token == message.token and row.held_until is not None and row.held_until - tx.now > LEASE / 3:
+                    run = runs[message.run_id]
+                    standing = tx.standing(run.id) if run.bound_to else None
+                    found[message] = _Found(run, standing, rows[run.id])
+            return found
 
         return await self._store.read(question)
 

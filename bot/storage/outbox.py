@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.domain.runs import Run
+from bot.storage.among import Among
 from bot.storage.runs import insert_into
 from bot.storage.tables import audit_head, audit_posts, messages
 from bot.use_cases.ports import APPROVED, ASK, END, LIVE, REMIND, Message
@@ -46,7 +48,7 @@ _CLAIM = (
     .values(token=messages.c.token + 1, held_until=sa.bindparam("lease", type_=messages.c.held_until.type))
     .returning(messages)
 )
-_OF_RUN = sa.select(messages).where(messages.c.run_id == sa.bindparam("of_run")).order_by(messages.c.kind.desc())
+_OF_RUNS = sa.select(messages).where(Among(messages.c.run_id, "of_runs")).order_by(messages.c.kind.desc())
 _HELD = sa.update(messages).where(
     messages.c.run_id == sa.bindparam("of_run"),
     messages.c.kind == sa.bindparam("of_kind"),
@@ -114,7 +116,11 @@ class OutboxRows:
 
     def messages(self, run_id: str) -> list[Message]:
         """The run's messages: `live`, once it is over `end`, and those to its approvers."""
-        return [_message(row) for row in self.connection.execute(_OF_RUN, {"of_run": run_id})]
+        return self.messages_of([run_id])
+
+    def messages_of(self, run_ids: Collection[str]) -> list[Message]:
+        """The messages of these runs."""
+        return [_message(row) for row in self.connection.execute(_OF_RUNS, {"of_runs": run_ids})]
 
     def messages_due(self, *, audit_channel: bool) -> bool:
         """Whether a run's message is due or, where there is an audit channel, a record it hasn't been told of."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.runs import ENDED, Run, RunStep, State, may_follow
+from bot.storage.among import Among
 from bot.storage.tables import runs
 
 
@@ -22,6 +23,7 @@ def insert_into(dialect: str, table: sa.Table) -> Any:
 
 # Statements of the way from a press to a launch are built once: building one costs more than the database takes for it.
 _BY_ID = sa.select(runs).where(runs.c.id == sa.bindparam("id"))
+_BY_IDS = sa.select(runs).where(Among(runs.c.id, "ids"))
 _NOW = sa.bindparam("now", type_=runs.c.due.type)
 _ANY_DUE = sa.select(sa.exists().where(runs.c.due <= _NOW))
 _DUE = (
@@ -68,6 +70,10 @@ class RunRows:
 
     def run(self, run_id: str) -> Run | None:
         return self._one(_BY_ID, {"id": run_id})
+
+    def runs_named(self, run_ids: Collection[str]) -> list[Run]:
+        """The runs with these ids, in no order."""
+        return [_run(row) for row in self.connection.execute(_BY_IDS, {"ids": run_ids})]
 
     def run_by_key(self, request_key: str) -> Run | None:
         return self._one(_BY_KEY, {"request_key": request_key})
