@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.domain.approvals import ApprovalState, binding, still_needed
 from bot.domain.audit import Act, about
+from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import (
     DatadogLimited,
     DatadogRefused,
@@ -28,23 +29,30 @@ from bot.use_cases.ports import Accounts, Datadog, Recompile, Sealer, Store, Wri
 from bot.use_cases.watch_definitions import take_over
 
 TAMPERED = "It is not what was approved any more: it was changed in the database. Nothing was started."
+NO_KEYS = "No keys are configured for the Datadog account “{}”. Nothing was started."
 INTERRUPTED = "The bot was interrupted while Datadog was being called."
 
 log = logging.getLogger(__name__)
 
 
-async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, recompile: Recompile) -> Run | None:
-    """Launch a run that this process holds. Returns it as it is now, or None where another worker has taken it over.
+async def launch(
+    run: Run,
+    store: Store,
+    datadog: Accounts,
+    sealer: Sealer,
+    recompile: Recompile,
+    entry: CatalogueEntry | None = None,
+) -> Run | None:
+    """Launch a run that this process holds, with its workflow as just read, and return it as it is now.
 
-    Raises NotRecorded when *launching* could not be committed: then nothing was sent.
+    None where another worker has taken it over. Raises NotRecorded when *launching* was not committed, so nothing was sent.
     """
     client = datadog.get(run.account)
     if client is None:  # perhaps a policy has just brought it
         await datadog.refresh()
         client = datadog.get(run.account)
     if client is None:
-        reason = f"No keys are configured for the Datadog account “{run.account}”. Nothing was started."
-        return await store.write(lambda tx: _not_started(tx, run, reason))
+        return await store.write(lambda tx: _not_started(tx, run, NO_KEYS.format(run.account)))
     try:
         payload = {**run.inputs, **(sealer.unseal(run.sealed) if run.sealed else {})}
     except UnreadableSecret as error:
@@ -53,7 +61,7 @@ async def launch(run: Run, store: Store, datadog: Accounts, sealer: Sealer, reco
     if not _as_approved(run, payload, sealer):
         return await store.write(lambda tx: _not_started(tx, run, TAMPERED))
     try:
-        changed = await _changed(run, client, recompile, store)
+        changed = await _changed(run, entry, client, recompile, store)
     except (DatadogLimited, DatadogUnreachable) as error:
         words, wait = str(error), _wait(error, run.looks + 1)
         return await store.write(lambda tx: _postpone(tx, run, words, wait))
@@ -106,12 +114,15 @@ def lost_launch(tx: Writing, run: Run, reason: str = INTERRUPTED) -> Run | None:
     return moved
 
 
-async def _changed(run: Run, client: Datadog, recompile: Recompile, store: Store) -> str | None:
+async def _changed(
+    run: Run, entry: CatalogueEntry | None, client: Datadog, recompile: Recompile, store: Store
+) -> str | None:
     """What has changed about the workflow since the run was asked for; None: nothing, so what was asked for is what runs.
 
     Raises DatadogError where the definition can't be read: then it isn't known, and nothing is started.
     """
-    entry = await store.read(lambda tx: tx.entry(run.workflow))
+    if entry is None:
+        entry = await store.read(lambda tx: tx.entry(run.workflow))
     if entry is None or not entry.datadog_hash:
         return None
     again = "Nothing was started. Run it again to see its form as it is now."

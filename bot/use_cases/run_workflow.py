@@ -67,9 +67,10 @@ class FormParts:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """Committed: the run is this process's to launch."""
+    """Committed: the run is this process's to launch. `entry` is the workflow that it was decided about."""
 
     run: Run
+    entry: CatalogueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ def _accept(
         tx.announce_run(run, tx.now)
         return AwaitsApproval(run, decision.approval)
     tx.announce_run(run, tx.now + pace.QUIET)
-    return Requested(run)
+    return Requested(run, entry)
 
 
 def _waiting(run: Run, *, at_once: bool) -> Run:

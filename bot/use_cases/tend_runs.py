@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from bot.domain.catalogue import CatalogueEntry
 from bot.domain.errors import NotRecorded
 from bot.domain.runs import Run, State
 from bot.use_cases import pace
@@ -66,9 +67,9 @@ class RunWorker:
         self._wake = asyncio.Event()
         self._looks_from = 0.0
 
-    def start(self, run: Run) -> None:
-        """Launch a run that this process holds; returns at once."""
-        self._begin(self._launches, run, self._launch(run))
+    def start(self, run: Run, entry: CatalogueEntry | None = None) -> None:
+        """Launch a run that this process holds; returns at once. `entry`: its workflow, read with the run's request just now."""
+        self._begin(self._launches, run, self._launch(run, entry))
 
     def wake(self) -> None:
         """Look for due runs now rather than at the next poll."""
@@ -130,9 +131,9 @@ class RunWorker:
         tasks[task] = run
         task.add_done_callback(lambda done: tasks.pop(done, None))
 
-    async def _launch(self, run: Run) -> None:
+    async def _launch(self, run: Run, entry: CatalogueEntry | None) -> None:
         REQUEST.set(run.request_id)
-        await self._guard(run, launch(run, self._store, self._datadog, self._sealer, self._recompile))
+        await self._guard(run, launch(run, self._store, self._datadog, self._sealer, self._recompile, entry))
         self._announce()
 
     async def _look(self, run: Run) -> None:

@@ -33,7 +33,7 @@ class Context:
     directory: Directory
     voice: Voice
     client: AsyncWebClient
-    start: Callable[[Run], None]
+    start: Callable[[Run, CatalogueEntry | None], None]
     wake: Callable[[], None]
     link: Callable[[Run], str | None]
     execute_url: Callable[[CatalogueEntry], str]

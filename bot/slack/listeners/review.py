@@ -91,7 +91,7 @@ async def _review(context: Context, incoming: Incoming, memory: ReviewMemory, fi
     press = Press(actor, subjects, run.id, memory.bound_to, *said, incoming.request_id)
     reviewed = await review(press, await _requester(context, run), context.store, context.codes)
     if reviewed.answer is ReviewAnswer.STARTED and reviewed.run is not None:
-        context.start(reviewed.run)
+        context.start(reviewed.run, None)
     context.wake()
     return reviewed
 

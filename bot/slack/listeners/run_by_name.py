@@ -77,8 +77,8 @@ async def _outcome(context: Context, incoming: Incoming, parsed: Command) -> Con
 def _content(context: Context, incoming: Incoming, outcome: Outcome, said: Pleading) -> Content:
     """What the person is shown of it; nothing, where the run's own message says it."""
     match outcome:
-        case Requested(run):
-            context.start(run)
+        case Requested(run, entry):
+            context.start(run, entry)
             return None
         case Denied(workflow, decision):
             return Said("Not permitted", refusal(workflow, decision, context.admins))

@@ -69,7 +69,7 @@ async def _render(context: Context, incoming: Incoming, memory: FormMemory, outc
     match outcome:
         case Requested(run) | AwaitsApproval(run):
             if isinstance(outcome, Requested):
-                context.start(run)
+                context.start(run, outcome.entry)
             await _recorded(context, incoming, run)
         case AlreadyRequested(run, same_values):
             words = f":information_source: This form has started run {code(run.id)} already"
