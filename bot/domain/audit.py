@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json.encoder
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,8 +20,6 @@ from bot.domain.runs import Run
 
 VERSION = 2  # of the acts and what they tell; 1: before every act was typed (bot.domain.facts)
 GENESIS = "0" * 64
-
-_quoted = json.encoder.encode_basestring
 
 
 class Act(StrEnum):
@@ -162,24 +159,13 @@ class Draft:
 
     def __init__(self, entry: Entry) -> None:
         told = body_of(entry, 0, "", "")
-        self._members = {name: b'"%b":%b' % (name.encode(), canonical(told[name])) for name in sorted(told)}
+        self._members = {name: b'"%b":%b' % (name.encode(), rfc8785.dumps(told[name])) for name in sorted(told)}
 
     def body(self, seq: int, at: str, prev: str) -> bytes:
         """The canonical bytes of the record in its place."""
         members = self._members
         members["seq"], members["at"], members["prev"] = b'"seq":%d' % seq, _member("at", at), _member("prev", prev)
         return b"{%b}" % b",".join(members.values())
-
-
-def canonical(value: Any) -> bytes:
-    """Canonical JSON (RFC 8785), as `rfc8785` makes it. Text, of which records are made, is left to the standard library's
-    encoder, which is in C and escapes the same; numbers are not.
-    """
-    if type(value) is str:
-        return _quoted(value).encode()
-    if type(value) is dict and all(type(name) is str and name.isascii() for name in value):
-        return b"{%b}" % b",".join([b"%b:%b" % (canonical(name), canonical(value[name])) for name in sorted(value)])
-    return rfc8785.dumps(value)
 
 
 def _member(name: str, plain: str) -> bytes:
