@@ -157,6 +157,8 @@ class AuditRows:
         found = self.connection.execute(
             _stored(self.connection.dialect.name), {"after": after, "until": until, "limit": limit}
         )
+        if self.connection.dialect.name == "postgresql":  # whose cursor may be one at the server, read ahead already
+            return found.all()
         rows: Sequence[Stored] = found.cursor.fetchall()  # the driver's own tuples: nothing is made of them
         return rows
 
