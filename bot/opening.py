@@ -85,6 +85,7 @@ class Opener:
             settings = settings_of(self.settings, installation.id, token)
             await self._apart(self._prepare, settings.database_url.get_secret_value())
             async with open_workspace(settings, self.lines, self.site, identity(installation)) as workspace:
+                await workspace.store.insist_on_keys()
                 await note_installation(installation, workspace.store)
                 await self.note(workspace.store)
                 async with at_work(workspace, self.describe):

@@ -83,6 +83,16 @@ class Database:
         return "the database takes no writes" if self._store.writing_for() > WRITE else None
 
 
+async def trail_goes_on(store: SqlStore) -> str | None:
+    """Whether the audit trail takes records made with the key that this process has."""
+    try:
+        async with asyncio.timeout(ANSWER):
+            words = await store.unfit_keys()
+    except TimeoutError:  # told by the check of the database
+        return None
+    return "AUDIT_KEY is not the one that the audit trail goes on with" if words else None
+
+
 async def slack_knows_us(directory: SlackDirectory) -> str | None:
     """Slack has said once whose the token is: without that nobody can be let in."""
     try:

@@ -20,7 +20,7 @@ from bot.domain.installations import Troubled
 from bot.domain.replicas import Replica
 from bot.install_pages import InstallPages
 from bot.opening import Note, Opener
-from bot.readiness import Check, Database, slack_knows_us
+from bot.readiness import Check, Database, slack_knows_us, trail_goes_on
 from bot.settings import Settings
 from bot.slack.app import Admit, Admitted, Gone
 from bot.slack.oauth import SlackOAuth
@@ -62,12 +62,14 @@ async def serve_one(
 ) -> AsyncIterator[Served]:
     """The workspace of SLACK_BOT_TOKEN."""
     async with open_workspace(settings, lines, site) as workspace:
+        await workspace.store.insist_on_keys()
         await note(workspace.store)
 
         async def admit(_: AsyncBoltContext) -> Admitted:
             return Admitted(workspace.switchboard, await workspace.directory.me(), workspace.client.token)
 
         work, checks = partial(at_work, workspace, describe), _of(workspace.store)
+        checks["trail"] = partial(trail_goes_on, workspace.store)
         checks["slack"] = partial(slack_knows_us, workspace.directory)
         yield Served(workspace.store, workspace.client, admit, None, work, lambda: {"": workspace}, checks, Troubled)
 

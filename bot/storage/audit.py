@@ -173,6 +173,17 @@ class AuditRows:
         head = None if rows[0][0] is None else Point(rows[0][0], rows[0][1])
         return TrailEnd(head, len(rows), rows[0][2] or 0, rows[0][3] or 0)
 
+    def unfit(self, keys: Keys) -> str:
+        """Why nothing can be recorded with these keys; empty where it can be, as far as keys matter."""
+        head = self.connection.execute(sa.select(audit_head.c.seq, audit_head.c.key_marks)).first()
+        if head is None:
+            return ""
+        try:
+            marks_with(head.key_marks or _mark_of_last(self.connection, head.seq, keys), keys)
+        except NotRecorded as error:
+            return str(error)
+        return ""
+
     def seals(self) -> list[Seal]:
         """What was sealed away, oldest first."""
         query = sa.select(audit_seals).order_by(audit_seals.c.last_seq)

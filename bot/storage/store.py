@@ -157,6 +157,21 @@ class SqlStore:
             transaction.recorded = waiting.recorded
         return result
 
+    async def unfit_keys(self) -> str:
+        """Why nothing can be recorded with the AUDIT_KEY that is set; empty where it can be.
+
+        Also empty where the database can't be asked: that is told by whoever wants something of it.
+        """
+        try:
+            return await self.read(lambda tx: str(tx.unfit(self._audit_keys)))
+        except NotRecorded:
+            return ""
+
+    async def insist_on_keys(self) -> None:
+        """Raises NotRecorded where the trail goes on with another AUDIT_KEY: whoever can record nothing need not begin."""
+        if words := await self.unfit_keys():
+            raise NotRecorded(words)
+
     async def _ask(self, question: Callable[[Any], T]) -> T:
         if self._closed:
             raise NotRecorded("The bot is stopping. Try again in a moment.")

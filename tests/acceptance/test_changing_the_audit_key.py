@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aiohttp
+import pytest
+
+from bot.domain.errors import NotRecorded
 from bot.domain.runs import State
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlack
@@ -20,7 +24,7 @@ async def verify(folder: Path, scene: Scene) -> Ended:
     return await command(folder, "audit", "verify", "--format", "json", **environment)
 
 
-async def test_a_bot_that_is_restarted_with_a_new_key_goes_on_and_one_with_the_old_key_runs_nothing(
+async def test_a_bot_that_is_restarted_with_a_new_key_goes_on(
     slack: LocalSlack, datadog: LocalDatadog, database_url: str, tmp_path: Path
 ) -> None:
     async with open_world(slack, datadog, database_url, environment=OLD) as world:
@@ -38,9 +42,47 @@ async def test_a_bot_that_is_restarted_with_a_new_key_goes_on_and_one_with_the_o
         await until(both_succeeded)
         whole = await verify(tmp_path, scene)
         assert (whole.code, whole.rows[-1]["key_since"]) == (0, last + 1), whole.output
-    started = len(datadog.executions)
-    async with open_world(slack, datadog, database_url, environment=OLD):
+
+
+async def test_a_bot_that_has_only_the_old_key_while_another_goes_on_with_a_new_one_runs_nothing_and_is_not_ready(
+    slack: LocalSlack, datadog: LocalDatadog, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.readiness.LASTS", 0.0)
+    async with open_world(slack, datadog, database_url, environment=OLD) as world, aiohttp.ClientSession() as session:
+        scene = Scene(slack, datadog, database_url, world)
+        await scene.offer()
+        async with session.get(f"{world.url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["checks"]["trail"]) == (200, "ok")
+        old_url = slack.bot_url
+        async with open_world(slack, datadog, database_url, environment=BOTH) as scene.world:
+            await scene.bob.command(OPS, RUN)  # who may not, which is recorded
+
+            async def recorded() -> bool:
+                return "denied" in await scene.acts()
+
+            await until(recorded)
+        slack.bot_url = old_url
         await scene.alice.command(OPS, RUN)
         await scene.told_privately(scene.alice, "AUDIT_KEY here is an older one")
-    assert len(datadog.executions) == started
-    assert (await verify(tmp_path, scene)).code == 0
+        assert not datadog.executions
+        async with session.get(f"{world.url}/readyz") as answer:
+            told = await answer.json()
+            assert (answer.status, told["reason"]) == (
+                503,
+                "AUDIT_KEY is not the one that the audit trail goes on with",
+            )
+
+
+async def test_a_bot_does_not_start_with_a_wrong_key_also_where_nothing_is_to_be_recorded_yet(
+    slack: LocalSlack, datadog: LocalDatadog, database_url: str
+) -> None:
+    async with open_world(slack, datadog, database_url, environment=OLD) as world:
+        await Scene(slack, datadog, database_url, world).offer()
+        last = (await world.bot.store.read(lambda tx: tx.trail_end())).last
+    assert last
+    for wrong in ("another", "another,yet another", ""):
+        with pytest.raises(NotRecorded, match="AUDIT_KEY doesn't hold the key that the audit trail was made with last"):
+            async with open_world(slack, datadog, database_url, environment={"AUDIT_KEY": wrong}):
+                pass
+    async with open_world(slack, datadog, database_url, environment=BOTH) as world:
+        assert (await world.bot.store.read(lambda tx: tx.trail_end())).last == last

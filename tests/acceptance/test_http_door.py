@@ -188,7 +188,7 @@ async def test_health_and_readiness_are_told(knock: Knocker) -> None:
     assert await knock.get("/healthz") == (200, {"status": "ok"})
     status, body = await knock.get("/readyz")
     assert (status, body["status"]) == (200, "ready")
-    assert body["checks"] == {"database": "ok", "writes": "ok", "slack": "ok", "loops": "ok"}
+    assert body["checks"] == {"database": "ok", "writes": "ok", "trail": "ok", "slack": "ok", "loops": "ok"}
 
 
 async def test_while_slack_refuses_to_say_who_the_bot_is_it_is_not_ready(knock: Knocker) -> None:

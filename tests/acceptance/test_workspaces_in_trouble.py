@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from bot import opening
+from bot.domain.audit_keys import UNKNOWN
 from bot.domain.errors import NotRecorded
 from bot.install_pages import AT_ONCE
+from bot.opening import NOT_SERVED
 from bot.sandbox.datadog import LocalDatadog
 from bot.sandbox.slack import LocalSlackApp
 from bot.slack.ids import Action
@@ -139,6 +141,25 @@ async def test_a_bot_that_can_not_keep_a_token_stops_all_the_same_after_what_is_
         async with open_many(app, datadog, database_url, replicas=1, environment=KEY) as many:
             await many.install(ACME)
             await exchanged.wait()
+
+
+async def test_a_workspace_whose_trail_was_made_with_another_key_is_not_served_and_says_why_while_others_are(
+    app: LocalSlackApp, datadog: LocalDatadog, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.use_cases.pace.INSTALLATIONS", 0.05)
+    async with open_many(app, datadog, database_url, replicas=1, environment=KEY | {"AUDIT_KEY": "one"}) as many:
+        assert (await many.install(ACME))[0] == 200
+    async with open_many(app, datadog, database_url, replicas=1, environment=KEY | {"AUDIT_KEY": "other"}) as many:
+        assert (await many.install(BETA))[0] == 200
+
+        async def trouble() -> str:
+            return str((await many.installation(ACME)).trouble)
+
+        assert await until(trouble) == f"{NOT_SERVED}: {UNKNOWN}"
+        assert list(many.replicas[0].bot.served.open()) == [BETA]
+        async with browser() as session, session.get(f"{many.replicas[0].url}/readyz") as answer:
+            told = await answer.json()
+        assert (answer.status, told["attention"].split(":")[0]) == (200, "1 workspace(s) can't be served")
 
 
 async def test_nobody_can_spend_the_exchanges_that_tokens_live_of(many: Many) -> None:

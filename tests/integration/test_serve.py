@@ -87,6 +87,21 @@ async def test_the_bot_does_not_start_for_a_site_without_workflows(around: Surro
     assert b"Traceback" not in words
 
 
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+async def test_the_bot_does_not_start_where_its_audit_key_is_not_that_of_the_trail(
+    around: Surroundings, tmp_path: Path
+) -> None:
+    await command(tmp_path, "db", "upgrade", **around.environment)
+    verified = await command(tmp_path, "audit", "verify", **around.environment)  # which is recorded
+    assert verified.code == 0, verified.words
+    stand_ins = ("SLACK_API_URL", "DD_API_URL")  # they are overrides, which would be to be recorded at the start
+    plain = {name: value for name, value in around.environment.items() if name not in stand_ins}
+    process = await start(tmp_path, "serve", **plain | {"AUDIT_KEY": "wrong"})
+    _, told = await asyncio.wait_for(process.communicate(), 60)
+    last = told.decode().splitlines()[-1]
+    assert (process.returncode, last.startswith("AUDIT_KEY doesn't hold the key")) == (1, True), told
+
+
 @pytest.mark.parametrize(
     ("setting", "host", "words"),
     [
