@@ -74,10 +74,11 @@ async def verify(
     for kind, faults in ((Kind.GUARD, guards), (Kind.WITNESS, witnessed.faults)):
         for words in faults:
             chain.findings.add(kind, 0, words)
-    for page in (page for file in files for page in file.pages):
-        chain.read(page)
-        advance(chain.count, end.last - start.seq)
-    _pass_over(chain, newest, end)
+    passed = _read_files(chain, files, seals, lambda: advance(chain.count, end.last - start.seq))
+    passed = max(passed, _pass_over(chain, newest))
+    if end.first and end.first <= newest.seq:
+        words = "They stand in a range that was sealed and taken out."
+        chain.findings.add(Kind.INSERTED, end.first, words, newest.seq)
     after: Any = newest.seq
     while page := await store.read(lambda tx, after=after: tx.stored_records(after, end.last, PAGE)):  # type: ignore[misc]  # mypy can't type a lambda's default
         chain.read(page)
@@ -89,21 +90,33 @@ async def verify(
     found = chain.findings
     if end.heads > 1:
         found.add(Kind.HEAD, 0, f"The end of the chain has {end.heads} rows instead of one.")
-    _check_seals(found, seals, chain.sealings, files, whole=start.seq == 0)
+    _check_seals(found, seals, chain.sealings, files, max(start.seq, passed))
     witnesses = (chain.agreed, chain.witnessed, chain.unheard)
     key_since = None if chain.key.newer or not chain.count else chain.key.since
     return Verified(found.breaks, found.count, chain.count, start.seq + 1, chain.end, *witnesses, key_since)
 
 
-def _pass_over(chain: Chain, newest: Point, end: TrailEnd) -> None:
-    """Go on behind what was sealed, and say where that isn't as it should be."""
-    if chain.end.seq < newest.seq:
-        words = f"They were sealed away, and their file was not given: verified from record {newest.seq + 1} on."
-        chain.findings.add(Kind.SEAL, chain.end.seq + 1, words, newest.seq)
-        chain.go_on_from(newest)
-    if end.first and end.first <= newest.seq:
-        words = "They stand in a range that was sealed and taken out."
-        chain.findings.add(Kind.INSERTED, end.first, words, newest.seq)
+def _read_files(chain: Chain, files: Sequence[SealedFile], seals: Sequence[Seal], advance: Callable[[], None]) -> int:
+    """Read what was sealed, in order, as far as it was given. Returns the last record that was left out; 0: none was."""
+    ends, passed = {Point(seal.last, seal.hash) for seal in seals}, 0
+    for file in files:
+        before = Point(file.first.seq - 1, file.first.hash)
+        if before in ends:  # else it is the chain that says what is not as it should be
+            passed = max(passed, _pass_over(chain, before))
+        for page in file.pages:
+            chain.read(page)
+            advance()
+    return passed
+
+
+def _pass_over(chain: Chain, until: Point) -> int:
+    """Go on behind what was sealed and is not here, and say so. Returns the last record that was left out; 0: none was."""
+    if chain.end.seq >= until.seq:
+        return 0
+    words = f"They were sealed away, and their file was not given: verified from record {until.seq + 1} on."
+    chain.findings.add(Kind.SEAL, chain.end.seq + 1, words, until.seq)
+    chain.go_on_from(until)
+    return until.seq
 
 
 def _check_seals(
@@ -111,10 +124,12 @@ def _check_seals(
     seals: Sequence[Seal],
     sealings: Sequence[Mapping[str, Any]],
     files: Sequence[SealedFile],
-    *,
-    whole: bool,
+    unread: int,
 ) -> None:
-    """Each seal has its record in the chain, and each such record its seal; what opens the door for deleting leaves both."""
+    """Each seal has its record in the chain, and each such record its seal; what opens the door for deleting leaves both.
+
+    `unread`: behind this record every one was read, and not every one before it.
+    """
     recorded = {(one.get("first"), one.get("last"), one.get("head"), one.get("digest")) for one in sealings}
     expected = 1
     for number, seal in enumerate(seals, 1):
@@ -123,8 +138,8 @@ def _check_seals(
             found.add(Kind.SEAL, seal.first, words, seal.last)
         expected = seal.last + 1
         known = (seal.first, seal.last, seal.hash, seal.digest) in recorded
-        # An older seal's record may be sealed away itself; the newest one's never is.
-        if not known and (number == len(seals) or whole):
+        # Its record stands behind what it covers. An older one's may be sealed away itself; the newest one's never is.
+        if not known and (number == len(seals) or unread <= seal.last):
             words = f"The trail has no record of sealing {seal.first} to {seal.last}: the seal was made beside the bot."
             found.add(Kind.SEAL, seal.first, words, seal.last)
     for first, last, digest in _without_seal(seals, sealings):

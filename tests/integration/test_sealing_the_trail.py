@@ -85,7 +85,39 @@ async def test_seals_follow_each_other_and_a_witness_of_sealed_records_is_heard_
     assert some.code == 1
     assert found(some)[0] == ("seal", 11, 32)
     missing = await verify(tmp_path, database_url, "one.jsonl", "three.jsonl")
-    assert ("removed", 11, 20) in found(missing)
+    assert (missing.code, found(missing)) == (1, [("seal", 11, 20)])
+
+
+async def test_a_sealed_file_that_is_not_given_is_missing_and_nobody_is_accused(
+    tmp_path: Path, database_url: str, open_store: OpenStore
+) -> None:
+    await fill(open_store, database_url, 30)
+    for before, file in (("11", "one.jsonl"), ("2999-01-01", "two.jsonl"), ("2999-01-01", "three.jsonl")):
+        assert (await seal(tmp_path, database_url, before, file)).code == 0
+    for given, missing in (
+        (["one.jsonl"], [(11, 32)]),
+        (["one.jsonl", "two.jsonl"], [(32, 32)]),
+        (["one.jsonl", "three.jsonl"], [(11, 31)]),
+        (["two.jsonl"], [(32, 32)]),
+        (["two.jsonl", "three.jsonl"], []),
+    ):
+        ended = await verify(tmp_path, database_url, *given)
+        assert found(ended) == [("seal", *one) for one in missing], (given, ended.output)
+        assert ended.code == int(bool(missing))
+        assert "beside the bot" not in ended.output
+        assert ended.output.count("their file was not given") == len(missing)
+
+
+async def test_an_older_seal_that_was_made_beside_the_bot_is_found_out_where_what_follows_it_was_read(
+    tmp_path: Path, database_url: str, open_store: OpenStore
+) -> None:
+    await fill(open_store, database_url, 30)
+    for before, file in (("11", "one.jsonl"), ("21", "two.jsonl")):
+        assert (await seal(tmp_path, database_url, before, file)).code == 0
+    as_owner(database_url, f"UPDATE audit_seals SET digest = '{'d' * 64}' WHERE first_seq = 1")
+    for files in ([], ["two.jsonl"], ["one.jsonl", "two.jsonl"]):
+        ended = await verify(tmp_path, database_url, *files)
+        assert ("made beside the bot" in ended.output, ended.code) == (bool(files), 1), files
 
 
 async def test_a_seal_that_comes_between_is_no_finding_and_the_trail_is_to_be_verified_again(
