@@ -16,6 +16,7 @@ from bot.cli.db import upgrade_schema
 from bot.cli.output import load_all_settings, sentences, wait_for
 from bot.datadog.sites import find_site
 from bot.domain.errors import InvalidSettings, SlackUnavailable
+from bot.evidence.signed_heads import Signer
 from bot.settings import Settings, require_datadog, require_slack
 from bot.use_cases.note_overrides import note_overrides
 from bot.workspace import Workspace
@@ -33,6 +34,8 @@ def serve(migrate: bool) -> None:
     settings = load_all_settings()
     require_slack(settings)
     require_datadog(settings)
+    if signing := settings.audit_signing_key.get_secret_value():
+        Signer(signing)  # also where nobody is told yet: who sets a witness later finds it good
     site = find_site(settings.dd_site)
     overrides = settings.overrides | ({"DD_SITE": site.name} if site.warning else {})
     if settings.oauth and settings.slack_bot_token.get_secret_value():

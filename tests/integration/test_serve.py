@@ -87,6 +87,16 @@ async def test_the_bot_does_not_start_for_a_site_without_workflows(around: Surro
     assert b"Traceback" not in words
 
 
+@pytest.mark.parametrize("key", ["zzz", "audit-signing-key", "AAAA"])
+async def test_the_bot_does_not_start_with_a_signing_key_that_is_none_also_without_a_witness(
+    key: str, tmp_path: Path
+) -> None:
+    whole = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "DD_API_KEY": "a", "DD_APP_KEY": "b"}
+    ended = await command(tmp_path, "serve", **whole, AUDIT_SIGNING_KEY=key, DD_SITE="ddog-gov.com")
+    assert (ended.code, "AUDIT_SIGNING_KEY is no Ed25519 key" in ended.words) == (1, True), ended.words
+    assert (key in ended.words, "Traceback" in ended.words) == (False, False)
+
+
 @pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
 async def test_the_bot_does_not_start_where_its_audit_key_is_not_that_of_the_trail(
     around: Surroundings, tmp_path: Path
