@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import click
 
@@ -54,10 +56,8 @@ async def _export(settings: Settings, after: int, form: str, output: Path | None
     async with connections.open_store(settings) as store:
         if last:
             after = await _end_of(last, form, store)
-        end = await begin_export(after, form, output.name if output else None, getpass.getuser(), store)
-        # Atomic: a file from before stays as it was until the new one is complete; one to be gone on with is not.
-        how: dict[str, Any] = {"mode": "a"} if last else {"mode": "w", "atomic": output is not None and last is None}
-        with click.open_file(str(output or "-"), encoding="utf-8", **how) as file:
+        with _lines_to(output, resume=last is not None) as file:
+            end = await begin_export(after, form, output.name if output else None, getpass.getuser(), store)
             if form == "csv" and not last:
                 file.write(csv_header())
             count = 0
@@ -65,6 +65,27 @@ async def _export(settings: Settings, after: int, form: str, output: Path | None
                 file.write(LINES[form](record))
                 count += 1
     return count, end.first
+
+
+@contextlib.contextmanager
+def _lines_to(output: Path | None, *, resume: bool) -> Iterator[IO[str]]:
+    """What the lines are written to. A file from before stays as it was until the new one is complete, save where it is gone
+    on with. Raises OSError where it can't be written."""
+    if output is None:
+        with click.open_file("-", "w", encoding="utf-8") as file:
+            yield file
+    elif resume or (output.exists() and not output.is_file()):  # a pipe, or a device
+        with output.open("a", encoding="utf-8") as file:
+            yield file
+    else:
+        whole = output.resolve()
+        part = whole.with_name(f".{whole.name}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("x", encoding="utf-8") as file:
+                yield file
+            part.replace(whole)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 async def _end_of(line: str, form: str, store: SqlStore) -> int:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.domain.audit import Act, about
+from bot.domain.audit import Act, Record, about
+from bot.domain.errors import NotRecorded
 from bot.evidence.lines import csv_header
+from bot.use_cases.ports import Store
+from bot.use_cases.read_audit_trail import export
 from tests.integration.audit_trail import as_owner, check, environment, fill, script
 from tests.integration.command_line import command
 from tests.integration.conftest import OpenStore
@@ -121,6 +125,10 @@ async def test_a_third_party_finds_an_export_whole_and_each_change_in_it(
     assert check("")[0] == 1
 
 
+def exports_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if "jsonl" in path.name]
+
+
 async def test_that_it_is_exported_is_recorded_before_anything_leaves(
     tmp_path: Path, sqlite_url: str, open_store: OpenStore
 ) -> None:
@@ -130,9 +138,30 @@ async def test_that_it_is_exported_is_recorded_before_anything_leaves(
     last = json.loads((tmp_path / "trail.jsonl").read_text("utf-8").splitlines()[-1])
     assert (last["act"], last["first"], last["last"], last["file"]) == ("trail exported", 1, 5, "trail.jsonl")
     as_owner(sqlite_url, "DELETE FROM audit_head")
-    refused = await command(tmp_path, "audit", "export", "-o", "other.jsonl", **environment(sqlite_url))
-    assert refused.code == 1
-    assert not (tmp_path / "other.jsonl").exists()
+    before = (tmp_path / "trail.jsonl").read_text("utf-8")
+    for name in ("other.jsonl", "trail.jsonl"):
+        refused = await command(tmp_path, "audit", "export", "-o", name, **environment(sqlite_url))
+        assert refused.code == 1
+    assert exports_in(tmp_path) == ["trail.jsonl"]
+    assert (tmp_path / "trail.jsonl").read_text("utf-8") == before
+
+
+async def test_an_export_that_is_broken_off_leaves_the_file_from_before_as_it_was(
+    tmp_path: Path, sqlite_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(open_store, sqlite_url)
+    path, options = tmp_path / "trail.jsonl", ("audit", "export", "-o", "trail.jsonl")
+    assert (await command(tmp_path, *options, **environment(sqlite_url))).code == 0
+    before = path.read_text("utf-8")
+
+    async def broken_off(after: int, store: Store) -> AsyncIterator[Record]:
+        async for record in export(after, store):
+            yield record
+            raise NotRecorded
+
+    monkeypatch.setattr("bot.cli.audit_export.export_trail", broken_off)
+    assert (await command(tmp_path, *options, **environment(sqlite_url))).code == 1
+    assert (exports_in(tmp_path), path.read_text("utf-8")) == (["trail.jsonl"], before)
 
 
 @pytest.mark.parametrize("how", [[], ["--resume"]], ids=str)
@@ -142,6 +171,8 @@ async def test_a_file_that_cannot_be_written_is_told_in_a_sentence(
     await fill(open_store, sqlite_url)
     ended = await command(tmp_path, "audit", "export", *how, "-o", "no folder/trail.jsonl", **environment(sqlite_url))
     assert (ended.code, ended.words) == (1, "no folder/trail.jsonl can't be written: No such file or directory.\n")
+    tail = await command(tmp_path, "audit", "tail", "--format", "json", **environment(sqlite_url))
+    assert "trail exported" not in [row["act"] for row in tail.rows]  # nothing has left
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
