@@ -12,7 +12,16 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot import connections
-from bot.cli.output import format_option, load_settings, print_json, print_table, sentences, wait_for, words
+from bot.cli.output import (
+    format_option,
+    load_settings,
+    print_json,
+    print_table,
+    sentences,
+    wait_for,
+    words,
+    wrong_usage,
+)
 from bot.domain.errors import InvalidSettings, NotRecorded
 from bot.domain.findings import Attestation, Break, Witnessed
 from bot.evidence.sealed_file import open_sealed
@@ -83,7 +92,9 @@ def _filed(settings: Settings, files: Sequence[Path], keys: Sequence[str]) -> Wi
         keys = [*keys, Signer(signing).public_key]
     if files and not keys:
         raise click.UsageError("Whose signatures are they? Give --public-key, as workflow-bot audit keygen printed it.")
-    read = [read_heads(path, public_keys(keys)) for path in dict.fromkeys(files)]
+    with wrong_usage():
+        known = public_keys(keys)
+    read = [read_heads(path, known) for path in dict.fromkeys(files)]
     return Witnessed([one for file in read for one in file.attestations], [one for file in read for one in file.faults])
 
 

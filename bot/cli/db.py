@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from bot import connections
 from bot.cli.chosen import installations, named_workspace
-from bot.cli.output import load_all_settings, load_settings, sentences, wait_for, words
+from bot.cli.output import load_all_settings, load_settings, sentences, wait_for, words, wrong_usage
 from bot.domain.audit_keys import Keys
 from bot.domain.errors import NotRecorded, Refused, WorkflowBotError
 from bot.domain.replicas import Replica
@@ -152,6 +152,8 @@ def move(target: str) -> None:
     served, their databases are moved one after the other, and the main one last; one of them alone:
     workflow-bot --workspace T… db move --to …, with the URL of the main database.
     """
+    with wrong_usage():
+        parse_url(target, "--to")
     todo = _to_move(target)
     for name, settings, url in todo:
         with _naming(name):

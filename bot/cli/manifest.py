@@ -10,7 +10,7 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from bot.cli.output import load_all_settings, print_json, sentences
+from bot.cli.output import load_all_settings, print_json, sentences, wrong_usage
 from bot.domain.errors import InvalidSettings
 from bot.settings import base_of
 from bot.slack.ids import GONE
@@ -37,7 +37,8 @@ def manifest(url: str | None, socket_mode: bool, oauth: bool, slash_command: str
     if socket_mode and url and not oauth:
         raise click.UsageError("In Socket Mode Slack calls no address: leave --url out, or add --oauth.")
     command = slash_command or settings.slack_command
-    built = build_manifest(command, None if socket_mode else url, redirect=url if oauth else None)
+    with wrong_usage():
+        built = build_manifest(command, None if socket_mode else url, redirect=url if oauth else None)
     if form == "json":
         print_json(built)
         return

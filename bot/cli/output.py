@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bot.cli.chosen import chosen
-from bot.domain.errors import WorkflowBotError
+from bot.domain.errors import InvalidSettings, WorkflowBotError
 from bot.observability import configure_logging, hide_in_logs
 from bot.settings import Settings, read_settings
 
@@ -49,6 +50,15 @@ def sentences(command: Callable[P, T]) -> Callable[P, T]:
             raise SystemExit(0) from None
 
     return run
+
+
+@contextlib.contextmanager
+def wrong_usage() -> Iterator[None]:
+    """Turn what is said of a setting into wrong usage, exit code 2: the value was given with the command."""
+    try:
+        yield
+    except InvalidSettings as error:
+        raise click.UsageError(str(error)) from None
 
 
 def load_settings() -> Settings:

@@ -25,25 +25,24 @@ OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c synchronous_commit=on -c
 _SCHEMA = re.compile(r"-csearch_path=(workspace_[a-z0-9]+)")
 
 
-def parse_url(text: str) -> URL:
-    """`sqlite:///path` or `postgresql://…` with the driver that the bot uses. Raises InvalidSettings."""
+def parse_url(text: str, name: str = "DATABASE_URL") -> URL:
+    """`sqlite:///path` or `postgresql://…` with the driver that the bot uses. Raises InvalidSettings, which says that `name`
+    is wrong."""
     try:
         url = make_url(text)
     except sa.exc.ArgumentError:
         raise InvalidSettings(
-            "DATABASE_URL can't be read. Write sqlite:///path/to/file.db or postgresql://user:password@host/name."
+            f"{name} can't be read. Write sqlite:///path/to/file.db or postgresql://user:password@host/name."
         ) from None
     match url.get_backend_name():
         case "sqlite":
             if url.database in (None, "", ":memory:"):
-                raise InvalidSettings(
-                    "DATABASE_URL: an SQLite database needs a file, as in sqlite:///data/workflow-bot.db."
-                )
+                raise InvalidSettings(f"{name}: an SQLite database needs a file, as in sqlite:///data/workflow-bot.db.")
             return url
         case "postgresql" | "postgres":
             return url.set(drivername="postgresql")
         case other:
-            raise InvalidSettings(f"DATABASE_URL: {other} is not supported. Use sqlite:///… or postgresql://….")
+            raise InvalidSettings(f"{name}: {other} is not supported. Use sqlite:///… or postgresql://….")
 
 
 def workspace_url(text: str, workspace_id: str) -> str:

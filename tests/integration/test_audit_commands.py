@@ -136,6 +136,8 @@ async def test_a_witness_file_wants_the_key_that_it_is_signed_with(
     nobody = await command(tmp_path, *options, **environment(sqlite_url))
     assert nobody.code == 2
     assert "Give --public-key" in nobody.words
+    none = await command(tmp_path, *options, "--public-key", "zzz", **environment(sqlite_url))
+    assert (none.code, "--public-key is no Ed25519 key" in none.words) == (2, True), none.words
     good = await command(tmp_path, *options, "--public-key", public, **environment(sqlite_url))
     assert good.code == 0
     assert "1 word(s) of witnesses agree, up to record 3." in good.words

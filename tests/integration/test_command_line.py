@@ -66,10 +66,21 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ["manifest"],
         ["manifest", "--socket-mode", "--oauth"],
         ["manifest", "--socket-mode", "--url", "https://bot.example.com"],
+        ["manifest", "--url", "http://bot.example.com"],
+        ["manifest", "--url", "https://bot.example.com", "--command", "workflow"],
+        ["db", "move", "--to", "mysql://db/bot"],
+        ["db", "move", "--to", "sqlite://"],
+        ["db", "move", "--to", "nonsense"],
     ],
 )
 def test_wrong_usage_exits_with_2(wrong: list[str]) -> None:
     assert CliRunner().invoke(main, wrong).exit_code == 2
+
+
+@pytest.mark.parametrize("target", ["mysql://db/bot", "sqlite://", "nonsense"])
+async def test_where_to_move_is_what_is_wrong_and_not_the_database_that_is_there(tmp_path: Path, target: str) -> None:
+    ended = await command(tmp_path, "db", "move", "--to", target, DATABASE_URL="sqlite:///bot.db")
+    assert (ended.code, "Error: --to" in ended.words, "DATABASE_URL" in ended.words) == (2, True, False), ended.words
 
 
 async def test_a_wrong_setting_exits_with_1_and_a_sentence(tmp_path: Path) -> None:
@@ -249,4 +260,4 @@ def test_a_manifest_keeps_slacks_schema_in_every_mode(arguments: list[str]) -> N
 @pytest.mark.parametrize(("option", "value"), [("--url", "http://bot.example.com"), ("--command", "workflow")])
 def test_a_manifest_that_slack_would_refuse_is_not_printed(option: str, value: str) -> None:
     result = CliRunner().invoke(main, ["manifest", "--url", "https://bot.example.com", option, value])
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
