@@ -110,6 +110,16 @@ async def test_a_lock_of_somebody_else_is_not_taken_over_and_ones_own_is_renewed
 # ------------------------------------------------------------------------------------------------------- what can't be done
 
 
+@ONE_DATABASE
+async def test_a_time_that_is_too_long_locks_nothing_and_the_longest_is_told(scene: Scene) -> None:
+    await _offer(scene)
+    for words in ("a deploy for 99d", "a deploy for 169h"):
+        await scene.alice.command(OPS, f"{LOCK} {words}")
+        await scene.told_privately(scene.alice, "A lock lasts 7 days at most", "`for 7d`", "Nothing was locked")
+    assert await scene.records() == []
+    await _locked(scene, "a deploy for 168h")
+
+
 @pytest.mark.parametrize("words", ["a deploy for 2x", "a deploy for 90 for 1.5h", "a deploy for 2", "for 2h"])
 @ONE_DATABASE
 async def test_a_time_that_cannot_be_read_locks_nothing_and_is_told(scene: Scene, words: str) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.durations import in_words
 from bot.domain.inputs import InvalidInput, as_text
 from bot.slack.blocks.text import code, cut, escape, moment, person
 from bot.slack.error_text import whom_to_ask
 from bot.slack.forms.command_text import Command
 from bot.slack.incoming import Incoming
 from bot.slack.listeners.context import Context
-from bot.use_cases.lock_workflow import LockAnswer, Locking, LockWish, lock, unlock
+from bot.use_cases.lock_workflow import LONGEST, LockAnswer, Locking, LockWish, lock, unlock
 
 LASTS = timedelta(hours=4)  # where nothing else is said
 UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -27,6 +28,11 @@ async def lock_asked(context: Context, incoming: Incoming, parsed: Command) -> N
     if not parsed.words or not reason:
         usage = f"Write {code(f'{context.command} lock NAME key=value … reason for 2h')}, m or d, with a reason."
         await context.voice.tell(incoming, "Lock", f":information_source: {usage}")
+        return
+    if lasts > LONGEST:
+        longest = f"A lock lasts {in_words(LONGEST)} at most, and its owner renews it by locking again."
+        write = f"Write {code(f'for {LONGEST.days}d')} or less. Nothing was locked."
+        await context.voice.tell(incoming, "Lock", f":information_source: {longest} {write}")
         return
     wish = await _wish(context, incoming, parsed)
     if wish is None:
