@@ -136,6 +136,8 @@ async def test_a_refusal_needs_a_reason_and_tells_the_requester(scene: Scene) ->
     await scene.only_run(State.REFUSED)
     assert scene.starts == []
     assert (await scene.acts())[-1] == "refused"
+    await scene.alice.command(OPS, "/workflow status")
+    await scene.told_privately(scene.alice, "· refused", f"<@{BOB}> refused", "Not before the &lt;!channel&gt; release")
     # The buttons are gone for everybody.
     assert [block for block in (await _last(scene))["blocks"] if block["type"] == "actions"] == []
     await scene.alice.command(OPS, f"/workflow cancel {(await scene.only_run()).id}")

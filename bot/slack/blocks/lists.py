@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from bot.domain.approvals import Standing
 from bot.domain.catalogue import Listing
 from bot.domain.runs import Run
+from bot.slack.blocks.approval_words import progress_text
 from bot.slack.blocks.run_words import MARKS, state_words
 from bot.slack.blocks.text import channel, code, cut, escape, moment, person
 
@@ -51,14 +53,16 @@ def offers_text(entries: Sequence[Listing], command: str) -> str:
     return "\n".join(lines)
 
 
-def run_text(run: Run, link: str | None) -> str:
-    """One run, in words."""
+def run_text(run: Run, link: str | None, standing: Standing | None) -> str:
+    """One run, in words; with how its approval stands: who has answered what, and why."""
     lines = [
         f"{MARKS[run.state]} *{escape(cut(run.title, 150))}* · {state_words(run)}",
         f"Run {code(run.id)}, asked for by {person(run.user_id)} in {channel(run.channel_id)}, {moment(run.created_at)}",
     ]
     if run.instance_id:
         lines.append(f"Instance {code(run.instance_id)}" + (f" · <{link}|Open in Datadog>" if link else ""))
+    if standing is not None:
+        lines.append(progress_text(run, standing))
     if run.error:
         lines.append(f"> {escape(cut(run.error, 500))}")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.domain.runs import Run
 from bot.slack.blocks.lists import help_text, history_text, offers_text, run_text
 from bot.slack.blocks.modals import picker
 from bot.slack.blocks.text import code, escape
@@ -25,7 +26,7 @@ from bot.slack.listeners.review import review_by_name
 from bot.slack.listeners.run_by_name import run_by_name
 from bot.slack.listeners.why import why
 from bot.use_cases.choose_workflow import offers
-from bot.use_cases.read_runs import latest_runs, one_run
+from bot.use_cases.read_runs import latest_runs, one_run, standing_of
 
 HISTORY = 15  # runs in one answer
 
@@ -84,14 +85,18 @@ async def _status(context: Context, incoming: Incoming, parsed: Command) -> None
 async def _one_status(context: Context, incoming: Incoming, parsed: Command) -> str:
     if not parsed.words:
         latest = await latest_runs(incoming.user_id, 1, context.store)
-        return run_text(latest[0], context.link(latest[0])) if latest else history_text([])
+        return await _run_text(context, latest[0]) if latest else history_text([])
     run = await one_run(parsed.words[0], incoming.user_id, context.admins, context.store)
     if run is not None:
-        return run_text(run, context.link(run))
+        return await _run_text(context, run)
     mine = [one.id for one in await latest_runs(incoming.user_id, 50, context.store)]
     near = difflib.get_close_matches(parsed.words[0].upper(), mine, n=1)
     hint = f" Did you mean {code(near[0])}?" if near else f" {code(f'{context.command} history')} shows yours."
     return f":information_source: You have no run {code(parsed.words[0][:40])}.{hint}"
+
+
+async def _run_text(context: Context, run: Run) -> str:
+    return run_text(run, context.link(run), await standing_of(run, context.store))
 
 
 async def _say(context: Context, incoming: Incoming, words: str) -> None:

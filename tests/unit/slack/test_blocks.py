@@ -216,7 +216,7 @@ def test_a_message_of_a_run_says_who_what_and_which_inputs(state: State) -> None
 @given(st.lists(RUNS, max_size=3), st.lists(entries(most=0).map(listing), max_size=3), st.sampled_from([1, 20]))
 def test_lists_are_texts_that_slack_takes(runs: list[Run], workflows: list[Listing], times: int) -> None:
     texts = [history_text(runs * times), offers_text(workflows * times, "/workflow"), help_text("/workflow")]
-    texts += [run_text(each, "https://app.datadoghq.com/") for each in runs]
+    texts += [run_text(each, "https://app.datadoghq.com/", None) for each in runs]
     assert all(0 < len(text) <= MESSAGE_TEXT for text in texts)
 
 
