@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot import connections
+from bot.datadog.client import Datadog
+from bot.domain.errors import DatadogUnreachable
+from bot.domain.workflows import WorkflowDefinition
 from bot.policy_file.compile import compile_policy
 from bot.policy_file.reader import parse_policy
 from bot.sandbox.datadog import LocalDatadog
@@ -107,7 +111,7 @@ class Company:
         source = parse_policy(policy, "workflows.yml")
         async with connections.open_datadog(self.settings) as accounts, connections.open_store(self.settings) as store:
             client = accounts.own()
-            definitions = {name: await client.get_workflow(w.id) for name, w in source.fields.workflows.items()}
+            definitions = {name: await _definition(client, w.id) for name, w in source.fields.workflows.items()}
             compiled = compile_policy(source, definitions)
             await apply_policy(
                 compiled,
@@ -124,6 +128,13 @@ class Company:
 
 
 _migrating = threading.Lock()
+
+
+async def _definition(client: Datadog, workflow_id: str) -> WorkflowDefinition:
+    """Not a test yet: with many bots on a machine, to connect may take longer than the client waits."""
+    while True:
+        with contextlib.suppress(DatadogUnreachable):
+            return await client.get_workflow(workflow_id)
 
 
 def _migrate(url: str) -> None:
