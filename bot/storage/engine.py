@@ -121,9 +121,8 @@ def make_parent(url: URL) -> None:
 
 def postgres_arguments(options: str) -> dict[str, Any]:
     """Arguments of psycopg. Without prepared statements PgBouncer needs nothing more; a commit waits for the disk."""
-    from bot.storage.postgres_cursor import (
-        Cursor,
-    )  # what it imports takes 150 ms, which nobody on SQLite should wait for
+    # Here, as what it imports takes 150 ms, for which nobody on SQLite should wait.
+    from bot.storage.postgres_cursor import Cursor
 
     return {
         "connect_timeout": CONNECT_TIMEOUT,

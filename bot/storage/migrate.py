@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import psycopg.errors
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -23,6 +22,7 @@ log = logging.getLogger(__name__)
 # Any number that no other program takes for a lock in the same database.
 LOCK = 7_126_403_518
 LOCK_WAIT = 10  # seconds that a table is waited for
+LOCK_NOT_AVAILABLE = "55P03"  # Postgres docs: appendix A, error codes
 IN_USE = (
     f"Something holds a table that is to be changed, and did not let go of it within {LOCK_WAIT} s, so nothing was changed. End"
     " it, or wait for its end (pg_stat_activity shows it: a backup, a report, a psql with an open transaction); then run it"
@@ -158,7 +158,7 @@ def _run(url: str, action: Callable[[Config], None]) -> None:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
             action(config_for(connection))
     except sa.exc.OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
             raise NotRecorded(IN_USE) from error
         raise
     finally:

@@ -128,7 +128,8 @@ class SqlStore:
         await asyncio.to_thread(self._let_go)
 
     async def read(self, question: Callable[[Any], T]) -> T:
-        """Answer a question: advice, as others may write meanwhile; what counts is asked again inside `write`.
+        """Answer a question: advice, as others may write meanwhile, also between two statements; what counts is asked again
+        inside `write`.
 
         Raises NotRecorded when the database can't be read.
         """

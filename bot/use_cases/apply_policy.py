@@ -12,9 +12,10 @@ async def policy_in_force(store: Store) -> tuple[int, Policy]:
     """The version in force and what it says, grants that people gave included."""
 
     def question(tx: Reading) -> tuple[int, Policy]:
+        version = tx.policy_version()  # first: a policy that is applied while the rest is read is a newer one then
         grants, freezes = tx.all_grants(), tx.freezes()
         accounts = tuple(tx.accounts())
-        return tx.policy_version(), Policy(tuple(tx.entries()), tuple(grants), tuple(freezes), accounts)
+        return version, Policy(tuple(tx.entries()), tuple(grants), tuple(freezes), accounts)
 
     return await store.read(question)
 

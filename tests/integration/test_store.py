@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
-from bot.domain.errors import NotRecorded
+from bot.domain.errors import NotRecorded, Refused
 from bot.domain.policy import Policy
 from bot.storage.engine import open_engines
-from bot.storage.store import GROUP, SqlStore
+from bot.storage.store import GROUP, SqlStore, Transaction
 from bot.storage.tables import policies
+from bot.use_cases.apply_policy import apply_policy, policy_in_force
 from tests.integration.chain import act, whole_chain
 from tests.integration.conftest import OpenStore
 from tests.made_up import NOON, run
@@ -285,3 +286,26 @@ def _record(name: str) -> Any:
         tx.record(act(name))
 
     return work
+
+
+async def test_a_plan_is_outdated_by_a_policy_that_is_applied_while_the_one_before_is_read(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, all_grants = asyncio.get_running_loop(), Transaction.all_grants
+    applied: dict[str, Any] = {"digest": "d" * 64, "source": "", "store": store}
+
+    def and_another_is_applied(tx: Transaction) -> Any:
+        found, another = all_grants(tx), apply_policy(Policy(), **applied, applied_by="another")
+        asyncio.run_coroutine_threadsafe(another, loop).result(30)
+        return found
+
+    monkeypatch.setattr(Transaction, "all_grants", and_another_is_applied)
+    version, _ = await policy_in_force(store)
+    with pytest.raises(Refused, match="make a new plan"):
+        await apply_policy(Policy(), **applied, applied_by="me", planned_on=version)
+
+
+def test_without_postgres_its_driver_is_not_imported() -> None:
+    program = "import sys, bot.__main__, bot.cli.serve, bot.bootstrap; print('psycopg' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
