@@ -29,11 +29,27 @@ class SlackClient(AsyncWebClient):
             try:
                 return await super().api_call(api_method, **options)
             except SlackApiError as error:
+                if not isinstance(getattr(error.response, "data", None), dict):
+                    error.response = self._no_answer(error.response)
                 call.outcome = _outcome(error)
                 raise
             except UNREACHABLE:
                 call.outcome = "unreachable"
                 raise
+
+    def _no_answer(self, response: Any) -> AsyncSlackResponse:
+        """A server in trouble answers in words, or in what is no JSON. It is read as slack_sdk reads a page: as an answer that
+        names no error. Else whoever asks which one it is stumbles over what they got."""
+        status = response.status_code if isinstance(response, AsyncSlackResponse) else response.status
+        return AsyncSlackResponse(
+            client=self,
+            http_verb="POST",
+            api_url="",
+            req_args={},
+            data={},
+            headers=dict(response.headers),
+            status_code=status,
+        )
 
 
 def _outcome(error: SlackApiError) -> str:
