@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -82,6 +83,8 @@ def _lines_to(output: Path | None, *, resume: bool) -> Iterator[IO[str]]:
         part = whole.with_name(f".{whole.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("x", encoding="utf-8") as file:
+                if whole.exists():  # whoever may not read the one from before may not read this one either
+                    part.chmod(stat.S_IMODE(whole.stat().st_mode))
                 yield file
             part.replace(whole)
         finally:

@@ -164,6 +164,16 @@ async def test_an_export_that_is_broken_off_leaves_the_file_from_before_as_it_wa
     assert (exports_in(tmp_path), path.read_text("utf-8")) == (["trail.jsonl"], before)
 
 
+async def test_an_export_over_a_file_is_for_the_same_people_as_that_was(
+    tmp_path: Path, sqlite_url: str, open_store: OpenStore
+) -> None:
+    await fill(open_store, sqlite_url)
+    path = tmp_path / "trail.jsonl"
+    path.touch(0o600)
+    assert (await command(tmp_path, "audit", "export", "-o", path.name, **environment(sqlite_url))).code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("how", [[], ["--resume"]], ids=str)
 async def test_a_file_that_cannot_be_written_is_told_in_a_sentence(
     tmp_path: Path, sqlite_url: str, open_store: OpenStore, how: list[str]
