@@ -266,6 +266,8 @@ def _check(settings: Settings) -> list[str]:
 
 def _check_audit_key(settings: Settings) -> list[str]:
     words = [word.strip() for word in settings.audit_key.get_secret_value().split(",")]
+    if words == [NONE]:
+        return [f"AUDIT_KEY: {NONE} is no key, and stands behind one only. For a trail without a key don't set it."]
     if len(words) == 1:
         return []
     if not all(words) or len(set(words)) < len(words) or NONE in words[:-1]:

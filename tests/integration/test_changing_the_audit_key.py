@@ -171,3 +171,9 @@ async def test_keys_that_are_empty_or_stand_twice_are_wrong(tmp_path: Path, sqli
     ended = await verify(tmp_path, sqlite_url, key)
     assert ended.code != 0
     assert "AUDIT_KEY: several keys stand in it with a comma between, newest first" in ended.words
+
+
+async def test_none_alone_is_no_key(tmp_path: Path, sqlite_url: str) -> None:
+    ended = await verify(tmp_path, sqlite_url, "none")
+    assert ended.code != 0
+    assert "For a trail without a key don't set it." in ended.words
