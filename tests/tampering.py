@@ -67,7 +67,7 @@ def entry(number: int) -> Entry:
     )
 
 
-def whole_trail(length: int, key: bytes | None = KEY, old: bytes | None = None, until: int = 0) -> Trail:
+def whole_trail(length: int, key: bytes = KEY, old: bytes = b"", until: int = 0) -> Trail:
     """A trail as the bot writes it; its records up to `until` were made with an `old` key."""
     rows: list[Row] = []
     prev = GENESIS
@@ -84,7 +84,7 @@ def _expect(first: int, last: int, *kinds: Kind) -> Expected:
     return Expected(frozenset(kinds), first, last)
 
 
-def _rewrite(row: Row, key: bytes | None = None, **changes: Any) -> None:
+def _rewrite(row: Row, key: bytes = b"", **changes: Any) -> None:
     """Write a record's bytes and hash anew, as whoever has no key would."""
     try:
         told = {**json.loads(row[BODY]), **changes}
@@ -237,7 +237,7 @@ def rechain(trail: Trail, chance: random.Random) -> Expected:
     place = _middle(trail, chance)
     first = trail.rows[place][SEQ]
     prev = trail.rows[place - 1][HASH] if place else GENESIS
-    key = chance.choice([None, b"another key"])
+    key = chance.choice([b"", b"another key"])
     for number, row in enumerate(trail.rows[place:]):
         _rewrite(row, key, prev=prev, **({} if number else {"request": "another"}))
         prev = row[HASH]

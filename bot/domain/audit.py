@@ -172,7 +172,7 @@ def _member(name: str, plain: str) -> bytes:
     return f'"{name}":"{plain}"'.encode()
 
 
-def link(body: bytes, key: bytes | None) -> str:
+def link(body: bytes, key: bytes) -> str:
     """The hash of a record: SHA-256 over its canonical bytes (which name the hash before), keyed where a key is set."""
     if key:
         return hmac.new(key, body, hashlib.sha256).hexdigest()

@@ -45,7 +45,7 @@ UNREADABLE = (msgspec.MsgspecError, TypeError, UnicodeDecodeError)
 
 
 @functools.lru_cache
-def hasher(key: bytes | None) -> Callable[[bytes], str]:
+def hasher(key: bytes) -> Callable[[bytes], str]:
     """What `link` does, for many records: HMAC (RFC 2104) over two hash states that hold the key already.
 
     The standard library's one-shot function takes more than twice as long, which is most of what verifying takes.

@@ -76,7 +76,7 @@ def test_a_trail_whose_key_was_changed_is_whole(keys: Keys) -> None:
 
 
 def test_a_trail_that_began_without_a_key_is_whole_where_that_is_said() -> None:
-    trail = whole_trail(20, NEW, None, 10)
+    trail = whole_trail(20, NEW, b"", 10)
     assert found(read(trail, (NEW, b""))) == []
     assert "Or did the trail begin without a key (AUDIT_KEY=new,none)?" in only(read(trail, (NEW,))).words
 

@@ -16,7 +16,7 @@ from tests.tampering import whole_trail
 
 def record(**body: object) -> Record:
     raw = rfc8785.dumps({"seq": 7, **body})  # type: ignore[dict-item]  # JSON, by whoever calls
-    return Record(7, raw, link(raw, None))
+    return Record(7, raw, link(raw, b""))
 
 
 @given(st.dictionaries(TEXT, TEXT, max_size=4))
